@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/holdfast-proxy/holdfast/healthcheck"
+	"github.com/holdfast-proxy/holdfast/proxy"
+	"github.com/holdfast-proxy/holdfast/routing"
+	"github.com/holdfast-proxy/holdfast/routing/engineio"
+)
+
+// serve is what holdfast does without a subcommand: proxy until SIGTERM or SIGINT.
+func serve(c *cli.Context) error {
+	o, err := readOptions(c)
+	if err != nil {
+		return err
+	}
+	h, err := build(o, newLogger(o, c.App.ErrWriter))
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	return h.run(ctx, stop)
+}
+
+// check validates flags and environment without opening anything.
+func check(c *cli.Context) error {
+	o, err := readOptions(c)
+	if err != nil {
+		return err
+	}
+	if _, err := build(o, slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.App.Writer, "holdfast: flags are valid")
+	return nil
+}
+
+func printVersion(c *cli.Context) error {
+	version := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	fmt.Fprintln(c.App.Writer, "holdfast", version)
+	return nil
+}
+
+// holdfast is the running program: the packages that have never met, connected.
+type holdfast struct {
+	options options
+	log     *slog.Logger
+	pool    *routing.Pool
+	proxy   *proxy.Proxy
+	checker *healthcheck.Checker // nil without active checks
+	cert    *tls.Config          // nil without TLS
+}
+
+// build makes every part from the options; the errors it finds are mistakes in them.
+func build(o options, log *slog.Logger) (*holdfast, error) {
+	h := &holdfast{options: o, log: log, pool: routing.NewPool(o.pool)}
+	if err := h.pool.Set(o.backends); err != nil {
+		return nil, &usageError{"--backend: " + err.Error()}
+	}
+	if err := h.loadCertificate(); err != nil {
+		return nil, err
+	}
+	if err := h.buildChecker(); err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	return h, h.buildProxy()
+}
+
+func (h *holdfast) buildProxy() (err error) {
+	sessions := routing.NewSessions(h.options.sessions)
+	h.options.router.Pool, h.options.router.Sessions = h.pool, sessions
+	router, err := routing.NewRouter(h.options.router)
+	if err != nil {
+		return &usageError{err.Error()}
+	}
+	c := h.options.proxy
+	c.Pool, c.Sessions, c.Router, c.Logger = h.pool, sessions, router, h.log
+	c.OnOutcome = h.observe
+	h.proxy, err = proxy.New(c)
+	return err
+}
+
+func (h *holdfast) loadCertificate() error {
+	if h.options.tlsCert == "" {
+		return nil
+	}
+	cert, err := tls.LoadX509KeyPair(h.options.tlsCert, h.options.tlsKey)
+	if err != nil {
+		return &usageError{fmt.Sprintf("--tls-cert %q, --tls-key %q: %v", h.options.tlsCert, h.options.tlsKey, err)}
+	}
+	h.cert = &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}
+	return nil
+}
+
+// buildChecker makes the health checker and tells it which backends there are.
+func (h *holdfast) buildChecker() (err error) {
+	c := h.options.health
+	c.Logger = h.log
+	c.OnChange = h.backendChanged
+	request := healthcheck.Request{Path: h.options.path}
+	switch h.options.checks {
+	case "engineio":
+		c.Probe = healthcheck.EngineIO(request, recognise)
+	case "http":
+		c.Probe = healthcheck.HTTP(request)
+	case "tcp":
+		c.Probe = healthcheck.TCP()
+	default:
+		return nil
+	}
+	if h.checker, err = healthcheck.New(c); err != nil {
+		return err
+	}
+	var targets []healthcheck.Target
+	for _, b := range h.pool.Snapshot().Backends() {
+		targets = append(targets, healthcheck.Target{ID: b.ID(), URL: b.URL()})
+	}
+	h.checker.Set(targets)
+	return nil
+}
+
+// recognise says that a reply is Engine.IO's own word for a sid that it does not know.
+func recognise(status int, body []byte, sid string) bool {
+	return engineio.IsUnknownSID(status, body, sid, false)
+}
+
+// backendChanged carries a change of health to the pool, and ends what waits for a process that is dead.
+func (h *holdfast) backendChanged(c healthcheck.Change) {
+	h.log.Log(context.Background(), levelOf(c.To), "backend "+c.To.String(),
+		"backend", c.Target.ID, "was", c.From.String(), "after", c.After, "err", c.Err)
+	h.pool.SetState(c.Target.ID, stateOf(c.To))
+	if b := h.pool.Snapshot().ByID(c.Target.ID); b != nil && c.To == healthcheck.Down && !c.Refused {
+		h.proxy.End(b)
+	}
+}
+
+func levelOf(s healthcheck.Status) slog.Level {
+	if s == healthcheck.Up {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
+
+// stateOf says what a backend may be given while its health is s.
+func stateOf(s healthcheck.Status) routing.State {
+	switch s {
+	case healthcheck.Suspect, healthcheck.Ejected:
+		return routing.Ejected
+	case healthcheck.Down:
+		return routing.Down
+	}
+	return routing.Up
+}
+
+// observe carries the outcome of a proxied request to the health checker.
+func (h *holdfast) observe(b *routing.Backend, o proxy.Outcome, client netip.Addr) {
+	if h.checker != nil {
+		h.checker.Observe(b.ID(), outcomes[o], client)
+	}
+}
+
+var outcomes = [...]healthcheck.Outcome{
+	proxy.Served:      healthcheck.Served,
+	proxy.BadReply:    healthcheck.BadReply,
+	proxy.DialRefused: healthcheck.DialRefused,
+	proxy.DialTimeout: healthcheck.DialTimeout,
+	proxy.Reset:       healthcheck.Reset,
+	proxy.OwnError:    healthcheck.OwnError,
+}
+
+// run serves until ctx is done and then ends in order: first the clients, then the checks. After stop, a second signal
+// ends the process at once.
+func (h *holdfast) run(ctx context.Context, stop func()) error {
+	listeners, err := h.open()
+	if err != nil {
+		return err
+	}
+	var work sync.WaitGroup
+	defer work.Wait()
+	checks, endChecks := context.WithCancel(context.Background())
+	defer endChecks()
+	if h.checker != nil {
+		work.Go(func() { h.checker.Run(checks) })
+	}
+	failed := make(chan error, len(listeners))
+	for _, ln := range listeners {
+		work.Go(func() { failed <- h.proxy.Serve(ln) })
+	}
+	h.log.Info("listening", "addr", addresses(listeners), "backends", h.backendNames())
+	select {
+	case <-ctx.Done():
+		stop()
+		h.log.Info("shutting down", "timeout", h.options.shutdown)
+		err = nil
+	case err = <-failed:
+	}
+	deadline, cancel := context.WithTimeout(context.Background(), h.options.shutdown)
+	defer cancel()
+	if cut := h.proxy.Shutdown(deadline); cut != nil {
+		h.log.Warn("shutdown cut short what was open", "err", cut)
+	}
+	h.log.Info("stopped")
+	return err
+}
+
+// open opens every listener, or none.
+func (h *holdfast) open() (all []net.Listener, err error) {
+	for _, addr := range h.options.listen {
+		ln, err := h.listen(addr)
+		if err != nil {
+			for _, ln := range all {
+				ln.Close()
+			}
+			return nil, fmt.Errorf("--listen %q: %w", addr, err)
+		}
+		all = append(all, ln)
+	}
+	return all, nil
+}
+
+func (h *holdfast) listen(addr string) (ln net.Listener, err error) {
+	if path, found := strings.CutPrefix(addr, "unix:"); found {
+		ln, err = net.Listen("unix", path)
+	} else {
+		ln, err = net.Listen("tcp", addr)
+	}
+	if err != nil || h.cert == nil {
+		return ln, err
+	}
+	return tls.NewListener(ln, h.cert), nil
+}
+
+func addresses(listeners []net.Listener) string {
+	var all []string
+	for _, ln := range listeners {
+		all = append(all, ln.Addr().String())
+	}
+	return strings.Join(all, ",")
+}
+
+func (h *holdfast) backendNames() string {
+	var all []string
+	for _, b := range h.options.backends {
+		all = append(all, b.ID+"="+b.URL)
+	}
+	return strings.Join(all, " ")
+}
+
+func newLogger(o options, w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: o.logLevel}
+	if o.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}

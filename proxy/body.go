@@ -1,0 +1,154 @@
+package proxy
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/http1"
+)
+
+// heldBody is the length up to which a request's body is read before the backend is troubled: it then goes out with
+// the head in one write, and a client that is slow to send it holds no upstream connection.
+const heldBody = 16 << 10
+
+var continueReply = []byte(http1.Continue)
+
+// collect serialises the request into wire and reads its body if that is short; a longer one is left to be streamed.
+// It answers an expectation first, now that the request has been admitted and placed.
+func (x *exchange) collect() error {
+	x.serialise()
+	body := &x.req.Body
+	if x.req.Expect {
+		if err := x.c.write(continueReply, x.c.p.cfg.BodyTimeout); err != nil {
+			return err
+		}
+	}
+	if body.Framing == http1.Chunked || body.Length > heldBody {
+		x.upload = newUpload(x.c, body)
+		return nil
+	}
+	for !body.Done() {
+		data, err := x.c.nextPart(body)
+		if err != nil {
+			return err
+		}
+		x.wire = append(x.wire, data...)
+	}
+	x.c.release()
+	return nil
+}
+
+// serialise writes the head as the backend is to see it into wire and consumes it: from here on the client's buffer
+// belongs to the body.
+func (x *exchange) serialise() {
+	room := x.headLen + forwardingRoom
+	if n := x.req.Body.Length; n <= heldBody {
+		room += int(n)
+	}
+	x.wire = x.appendRequest(takeBuffer(room)[:0])
+	x.c.consume(x.headLen)
+	x.headLen = 0
+}
+
+// forwardingRoom is about what appendRequest adds to a head.
+const forwardingRoom = 512
+
+// nextPart returns the next decoded bytes of a body that the client sends; they are valid until the next call. The
+// error is an *http1.Error if the client is to be told.
+func (c *conn) nextPart(body *http1.Body) ([]byte, error) {
+	for {
+		data, n, bad := body.Next(c.buffered())
+		if bad != nil {
+			return nil, bad
+		}
+		if n > 0 {
+			c.consume(n)
+			return data, nil
+		}
+		c.room(largeBuffer)
+		if err := c.fill(c.p.cfg.BodyTimeout); err != nil {
+			if isTimeout(err) {
+				return nil, errSlowBody
+			}
+			return nil, err
+		}
+	}
+}
+
+var errSlowBody = &http1.Error{Status: 408, Line: "request body took too long", Close: true}
+
+// upload streams a body that is not held to the backend, in a goroutine of its own, since the backend may answer
+// before it has read all of it.
+type upload struct {
+	c       *conn
+	up      *upConn
+	body    *http1.Body
+	chunked bool
+	done    chan struct{} // closed when the goroutine has ended
+	whole   atomic.Bool   // all of the body has been sent
+	fault   *http1.Error  // what was wrong with the client's body; read after done
+}
+
+func newUpload(c *conn, body *http1.Body) *upload {
+	return &upload{c: c, body: body, chunked: body.Framing == http1.Chunked, done: make(chan struct{})}
+}
+
+func (u *upload) start(up *upConn) {
+	u.up = up
+	go u.run()
+}
+
+// run ends when the body has been sent, when the client fails to send it, or when stop is called.
+func (u *upload) run() {
+	defer close(u.done)
+	defer u.c.p.recovered("sending a request body", u.up.abort)
+	out := outlet{to: &u.up.stream, timeout: u.c.p.cfg.BodyTimeout, buf: takeBuffer(smallBuffer)[:0], chunked: u.chunked}
+	defer func() { giveBuffer(out.buf) }()
+	for !u.body.Done() {
+		data, err := u.c.nextPart(u.body)
+		if err != nil {
+			u.fault, _ = err.(*http1.Error)
+			u.up.abort() // a body cut short must never look whole
+			return
+		}
+		if out.put(data) != nil || u.c.r == u.c.w && out.flush() != nil {
+			return // the backend may have answered all the same: whoever reads its reply finds out
+		}
+	}
+	if out.finish() == nil {
+		u.whole.Store(true)
+	}
+}
+
+// nearlyDone says that the body has been sent, or will have been in a moment: the backend's reply may be read before
+// the goroutine that sent the last byte has noticed.
+func (u *upload) nearlyDone() bool {
+	if u.whole.Load() {
+		return true
+	}
+	late := time.NewTimer(uploadGrace)
+	defer late.Stop()
+	select {
+	case <-u.done:
+	case <-late.C:
+	}
+	return u.whole.Load()
+}
+
+const uploadGrace = 10 * time.Millisecond
+
+// endUpload ends an upload that has become pointless and waits for its goroutine. It reports whether the body was sent
+// whole.
+func (x *exchange) endUpload() bool {
+	u := x.upload
+	if u == nil || u.up == nil {
+		return u == nil
+	}
+	if !u.whole.Load() {
+		u.up.abort()
+		u.c.halt()
+	}
+	<-u.done
+	u.c.resume()
+	return u.whole.Load()
+}

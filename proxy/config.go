@@ -1,0 +1,128 @@
+package proxy
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/http1"
+	"github.com/holdfast-proxy/holdfast/routing"
+)
+
+// Config is what a proxy is built from. The zero value of every field but the first three is usable and means the
+// default named with it.
+type Config struct {
+	Pool     *routing.Pool     // whose backends are dialled; required
+	Router   *routing.Router   // who chooses among them; required
+	Sessions *routing.Sessions // where sids are learned; required
+
+	// EngineIOPaths are the path prefixes under which requests are Engine.IO's. None: any request whose query has EIO.
+	EngineIOPaths []string
+	// KeyQuery or KeyHeader name the query parameter or header whose value is a request's affinity key. "": none.
+	KeyQuery, KeyHeader string
+	// Cookie is the affinity cookie; the zero value sets none and reads none.
+	Cookie Cookie
+	// NoSeek turns off the search for sids that are not known here; such requests are answered 400 code 1.
+	NoSeek bool
+	// SIDTag says that the router takes tags, so that handshakes leave with one.
+	SIDTag bool
+
+	// TrustedProxies are the peers whose X-Forwarded-* fields are believed. None: nobody's.
+	TrustedProxies []netip.Prefix
+	// SourceAddress is the local address that backends are dialled from. Zero: the system chooses.
+	SourceAddress netip.Addr
+
+	ConnectTimeout time.Duration // for dialling a backend, TLS included; 0: 3 s
+	HeaderTimeout  time.Duration // for a request's whole head from its first byte; 0: 5 s
+	BodyTimeout    time.Duration // for any progress of a request's body, or of a client's reading; 0: 30 s
+	IdleTimeout    time.Duration // for the next request, and between two parts of a reply; 0: 75 s
+	PollTimeout    time.Duration // for a reply to begin; 0: from the session's handshake, 120 s where that is unknown
+	TunnelTimeout  time.Duration // for a silent tunnel; 0: from the session's handshake, 1 h where that is unknown
+
+	MaxConnections int   // clients at a time, tunnels included; 0: 100,000
+	MaxHeaderBytes int   // a request's or reply's head; 0: 16 KiB
+	MaxBodyBytes   int64 // a request's body; 0: 100 MiB
+
+	// OnOutcome is told how each attempt at a backend ended, for the client at that address; it must not block. nil:
+	// nobody is.
+	OnOutcome func(b *routing.Backend, o Outcome, client netip.Addr)
+	// Logger takes one line per event, never per request. nil: nothing is logged.
+	Logger *slog.Logger
+
+	heads http1.Limits
+}
+
+// Cookie says how the affinity cookie is set. Its value is an opaque token of the backend, never an address.
+type Cookie struct {
+	Name        string        // "": no cookie is set or read; never "io", which Engine.IO's own servers set
+	SameSite    http.SameSite // zero: Lax
+	Secure      bool
+	Partitioned bool          // needs Secure
+	MaxAge      time.Duration // 0: until the browser ends
+}
+
+// Outcome is how an attempt at a backend ended, as a health checker wants to know it.
+type Outcome uint8
+
+const (
+	Served      Outcome = iota // a well-formed reply
+	BadReply                   // a gateway's status (502, 503, 504), a malformed reply, or none in time
+	DialRefused                // nobody listens there, or no route leads there
+	DialTimeout                // nobody answered the dial in time
+	Reset                      // the connection died during the exchange: one request's loss, which a client can provoke
+	OwnError                   // this process is out of descriptors, ports or memory: nothing is said of the backend
+)
+
+const (
+	sweepSessions = 100_000           // sessions looked at per sweep at most
+	lingerTime    = time.Second       // how long a refused client's remaining bytes are read
+	lingerBytes   = 256 << 10         // and how many of them
+	unknownPoll   = 120 * time.Second // DESIGN: a poll whose session's times are not known
+	unknownTunnel = time.Hour
+	pollGrace     = 10 * time.Second // beyond the session's own times, which the backend is to enforce first
+	buriedFor     = 30 * time.Second // how long the sid of a session that was ended here is refused here
+)
+
+// complete checks the fields and puts in the defaults.
+func (c *Config) complete() error {
+	switch {
+	case c.Pool == nil || c.Router == nil || c.Sessions == nil:
+		return fmt.Errorf("proxy: Config needs Pool, Router and Sessions")
+	case c.Cookie.Name == "io":
+		return fmt.Errorf(`proxy: Cookie.Name "io": want another name, Engine.IO servers set that one themselves`)
+	case c.Cookie.Partitioned && !c.Cookie.Secure:
+		return fmt.Errorf("proxy: Cookie.Partitioned: want Secure as well, browsers ignore the one without the other")
+	case c.KeyQuery != "" && c.KeyHeader != "":
+		return fmt.Errorf("proxy: KeyQuery %q and KeyHeader %q: want one of them", c.KeyQuery, c.KeyHeader)
+	}
+	setDefault(&c.ConnectTimeout, 3*time.Second)
+	setDefault(&c.HeaderTimeout, 5*time.Second)
+	setDefault(&c.BodyTimeout, 30*time.Second)
+	setDefault(&c.IdleTimeout, 75*time.Second)
+	setDefault(&c.MaxConnections, 100_000)
+	setDefault(&c.MaxHeaderBytes, 16<<10)
+	setDefault(&c.MaxBodyBytes, 100<<20)
+	setDefault(&c.Cookie.SameSite, http.SameSiteLaxMode)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.heads = http1.Limits{HeadBytes: c.MaxHeaderBytes, BodyBytes: c.MaxBodyBytes}
+	return nil
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (c *Config) sourceAddr() net.Addr {
+	if !c.SourceAddress.IsValid() {
+		return nil
+	}
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.SourceAddress, 0))
+}

@@ -1,0 +1,160 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/http1"
+	"github.com/holdfast-proxy/holdfast/proxy/relay"
+	"github.com/holdfast-proxy/holdfast/routing/engineio"
+)
+
+// conn is a client's connection. Its goroutine, serve, reads one request after the other; what a request needs beyond
+// this is lent to it for the time it takes, so that an idle client costs next to nothing.
+type conn struct {
+	p *Proxy
+	stream
+	peer   netip.Addr // the other end, as the socket says
+	secure bool       // came by TLS
+
+	up    *upConn      // what to abort when the client leaves; written only while the watch is not armed
+	watch *relay.Watch // tells that it has left
+	gone  atomic.Bool  // it has
+
+	query     engineio.Query // the last request's: a session's requests on one connection share its strings
+	linger    bool           // bytes of the client may be unread: a plain close would destroy our last reply
+	tunnelled bool           // handed to the relay, which closes it
+}
+
+func newConn(p *Proxy, nc net.Conn) *conn {
+	c := &conn{p: p}
+	c.init(nc)
+	_, c.secure = nc.(*tls.Conn)
+	if ap, err := netip.ParseAddrPort(nc.RemoteAddr().String()); err == nil {
+		c.peer = ap.Addr().Unmap()
+	}
+	return c
+}
+
+// serve is the connection's goroutine; it ends when the client has left, was refused, or became a tunnel.
+func (c *conn) serve() {
+	defer c.p.forget(c)
+	defer c.finish()
+	var err error
+	if c.watch, err = c.p.relay.Watch(c.nc, c.hangup); err != nil {
+		c.p.log.Error("client connection not watched", "err", err)
+		return
+	}
+	for c.next() {
+	}
+}
+
+// next serves one request; false means that it was the connection's last.
+func (c *conn) next() (more bool) {
+	if len(c.buffered()) == 0 && !c.awaitRequest() {
+		return false
+	}
+	x := newExchange(c)
+	defer x.end()
+	defer c.p.recovered("serving a request", func() { more = x.apologise() })
+	n, err := c.readHead(&x.req)
+	x.headLen = n
+	if err != nil {
+		return x.refuse(err)
+	}
+	return x.run()
+}
+
+// awaitRequest waits, holding no buffer, for the first byte of a request.
+func (c *conn) awaitRequest() bool {
+	return c.fill(c.p.cfg.IdleTimeout) == nil
+}
+
+// readHead reads until a whole head has been parsed into req, and consumes nothing: the head lies in the first n buffered
+// bytes. The error is an *http1.Error for the client, or why there will be no request.
+func (c *conn) readHead(req *http1.Request) (n int, err error) {
+	var until time.Time
+	for seen := 0; ; {
+		n, bad := req.Parse(c.buffered(), seen, c.p.cfg.heads)
+		if bad != nil {
+			return n, bad
+		}
+		if n > 0 {
+			return n, nil
+		}
+		seen = len(c.buffered())
+		if until.IsZero() {
+			until = time.Now().Add(c.p.cfg.HeaderTimeout)
+		}
+		c.room(c.p.cfg.MaxHeaderBytes)
+		if err := c.fill(max(time.Until(until), 1)); isTimeout(err) {
+			return 0, errSlowHead
+		} else if err != nil {
+			return 0, err
+		}
+	}
+}
+
+// hangup is called by the watch when the client's FIN or RST has come while a backend is waited for.
+func (c *conn) hangup() {
+	c.gone.Store(true)
+	c.up.abort()
+}
+
+// attach names the upstream connection that must not outlive the client, until detach. While the client still sends a
+// body, whoever reads that finds out by itself.
+func (c *conn) attach(up *upConn, sending bool) {
+	c.up = up
+	if !sending {
+		c.watch.Arm()
+	}
+}
+
+func (c *conn) detach() {
+	c.watch.Disarm()
+	c.up = nil
+}
+
+// left says that the client has left, so that nobody is there to be answered.
+func (c *conn) left() bool { return c.gone.Load() }
+
+// finish closes the connection, unless it is the relay's by now.
+func (c *conn) finish() {
+	if c.watch != nil {
+		c.watch.Stop()
+	}
+	if c.tunnelled {
+		return
+	}
+	if c.linger {
+		c.drainInput()
+	}
+	c.close()
+	c.p.count.Add(-1)
+}
+
+// drainInput reads what a refused client is still sending, within bounds, because closing a socket with unread bytes
+// sends an RST that overtakes the reply (RFC 9112 section 9.6).
+func (c *conn) drainInput() {
+	if half, ok := c.nc.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+		return
+	}
+	until := time.Now().Add(lingerTime)
+	for total := 0; total < lingerBytes; {
+		c.r, c.w = 0, 0
+		left := time.Until(until)
+		if left <= 0 || c.fill(left) != nil {
+			return
+		}
+		total += c.w
+	}
+}
+
+var errSlowHead = &http1.Error{Status: 408, Line: "request head took too long", Close: true}
+
+func isEOF(err error) bool { return errors.Is(err, io.EOF) }

@@ -1,0 +1,78 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"syscall"
+	"time"
+)
+
+const (
+	// drainQuiet is how long idle connections are waited for once nothing is under way: a client that is about to send
+	// its next request learns from the reply that it must go elsewhere.
+	drainQuiet = time.Second
+	drainTick  = 50 * time.Millisecond
+	// endGrace is how long the last replies may take when the time for draining is over.
+	endGrace = 5 * time.Second
+)
+
+// drain waits until the clients have nothing under way, or ctx is done.
+func (p *Proxy) drain(ctx context.Context) error {
+	tick := time.NewTicker(drainTick)
+	defer tick.Stop()
+	quiet := time.Now()
+	for {
+		if p.busy.Load() > 0 || p.relay.Len() > 0 {
+			quiet = time.Now()
+		} else if p.count.Load() == 0 || time.Since(quiet) >= drainQuiet {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("proxy: cut short %d requests and %d tunnels: %w", p.busy.Load(), p.relay.Len(), ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// endAll tells every waiting client that its session is over, lets idle connections go, and cuts, after a grace, those
+// that do not take their last reply.
+func (p *Proxy) endAll() {
+	p.upstreams.Range(func(_, u any) bool { u.(*upstream).end(); return true })
+	p.eachConn(func(c *conn) { c.halt() })
+	cut := time.AfterFunc(endGrace, func() { p.eachConn(func(c *conn) { c.abort() }) })
+	p.work.Wait()
+	cut.Stop()
+}
+
+func (p *Proxy) eachConn(do func(*conn)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		do(c)
+	}
+}
+
+// outOfResources says that this process, not the peer, is at its limits.
+func outOfResources(err error) bool {
+	for _, own := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
+		if errors.Is(err, own) {
+			return true
+		}
+	}
+	return false
+}
+
+// recovered keeps a panic from ending the process. It must be deferred directly; after, if not nil, runs on a panic.
+func (p *Proxy) recovered(doing string, after func()) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	p.log.Error("panic", "doing", doing, "panic", v, "stack", string(debug.Stack()))
+	if after != nil {
+		after()
+	}
+}

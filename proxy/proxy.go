@@ -1,0 +1,226 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/relay"
+	"github.com/holdfast-proxy/holdfast/routing"
+)
+
+// ErrShutdown is what Serve returns when the proxy has been shut down, also if that was before Serve began.
+var ErrShutdown = errors.New("proxy: shut down")
+
+// Proxy carries clients' requests to the backends that a router chooses. Create it with New; its methods may be called
+// from any goroutine.
+type Proxy struct {
+	cfg    Config
+	log    *slog.Logger
+	dialer *net.Dialer
+	relay  *relay.Relay
+
+	upstreams sync.Map // *routing.Backend → *upstream
+
+	mu        sync.Mutex
+	listeners map[net.Listener]struct{}
+	conns     map[*conn]struct{}
+	begun     bool           // the goroutines that serve all connections run
+	work      sync.WaitGroup // one for every client connection, tunnels excepted, and the sweeper
+
+	count    atomic.Int64 // client connections, tunnels included
+	busy     atomic.Int64 // requests under way
+	draining atomic.Bool
+	stop     chan struct{} // closed when Shutdown begins to end what is left
+}
+
+// New builds a proxy; it starts no goroutine that outlives Shutdown. Errors name the field of cfg that is wrong.
+func New(cfg Config) (*Proxy, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	r, err := relay.New(relay.Config{Logger: cfg.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	p := &Proxy{
+		cfg:       cfg,
+		log:       cfg.Logger,
+		dialer:    &net.Dialer{LocalAddr: cfg.sourceAddr(), KeepAlive: 30 * time.Second},
+		relay:     r,
+		listeners: make(map[net.Listener]struct{}),
+		conns:     make(map[*conn]struct{}),
+		stop:      make(chan struct{}),
+	}
+	cfg.Pool.OnChange(p.backendRemoved)
+	return p, nil
+}
+
+// Serve accepts clients from ln until Shutdown, and then returns ErrShutdown; ln is closed when it returns. It may run
+// for several listeners at once.
+func (p *Proxy) Serve(ln net.Listener) error {
+	if !p.adopt(ln) {
+		ln.Close()
+		return ErrShutdown
+	}
+	defer p.disown(ln)
+	var pause time.Duration
+	for {
+		nc, err := ln.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			p.admitConn(nc)
+		case p.draining.Load():
+			return ErrShutdown
+		case outOfResources(err):
+			pause = p.pauseAccept(pause, err)
+		default:
+			return fmt.Errorf("proxy: accept on %s: %w", ln.Addr(), err)
+		}
+	}
+}
+
+// pauseAccept waits while the process has no descriptors left, twice as long each time, so that accepting goes on as
+// soon as some client leaves and no loop spins meanwhile.
+func (p *Proxy) pauseAccept(last time.Duration, err error) time.Duration {
+	next := min(max(2*last, 5*time.Millisecond), time.Second)
+	if last == 0 {
+		p.log.Warn("accept paused", "err", err)
+	}
+	select {
+	case <-time.After(next):
+	case <-p.stop:
+	}
+	return next
+}
+
+func (p *Proxy) adopt(ln net.Listener) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.draining.Load() {
+		return false
+	}
+	if !p.begun {
+		p.begun = true
+		p.work.Go(p.sweep)
+		go p.runRelay() // ended and waited for by relay.Close
+	}
+	p.listeners[ln] = struct{}{}
+	return true
+}
+
+func (p *Proxy) disown(ln net.Listener) {
+	p.mu.Lock()
+	delete(p.listeners, ln)
+	p.mu.Unlock()
+	ln.Close()
+}
+
+// admitConn starts to serve a client, or turns it away at once when there are too many.
+func (p *Proxy) admitConn(nc net.Conn) {
+	if p.count.Add(1) > int64(p.cfg.MaxConnections) {
+		p.count.Add(-1)
+		turnAway(nc)
+		return
+	}
+	c := newConn(p, nc)
+	p.mu.Lock()
+	p.conns[c] = struct{}{}
+	p.work.Add(1)
+	p.mu.Unlock()
+	go c.serve()
+}
+
+// runRelay carries the tunnels until Shutdown closes the relay.
+func (p *Proxy) runRelay() {
+	if err := p.relay.Run(context.Background()); err != nil {
+		p.log.Error("relay failed", "err", err)
+	}
+}
+
+// forget is called by a connection's goroutine as its last act.
+func (p *Proxy) forget(c *conn) {
+	p.mu.Lock()
+	delete(p.conns, c)
+	p.mu.Unlock()
+	p.work.Done()
+}
+
+// upstreamOf returns the connections of a backend, making them on first use.
+func (p *Proxy) upstreamOf(b *routing.Backend) (*upstream, error) {
+	if u, ok := p.upstreams.Load(b); ok {
+		return u.(*upstream), nil
+	}
+	u, err := newUpstream(b, p.dialer)
+	if err != nil {
+		return nil, err
+	}
+	known, _ := p.upstreams.LoadOrStore(b, u)
+	return known.(*upstream), nil
+}
+
+// End ends everything that is open at a backend whose process is known to be dead or frozen: waiting polls get the
+// gentlest answer that their client takes, tunnels a FIN. Set the backend Down in the pool first, so that nothing new
+// gets there. A backend that merely refuses dials may still serve what it has accepted, and needs no End: if its
+// process dies, its own FINs arrive.
+func (p *Proxy) End(b *routing.Backend) {
+	if u, ok := p.upstreams.Load(b); ok {
+		u.(*upstream).end()
+		u.(*upstream).sweep(time.Time{})
+	}
+	p.relay.EndGroup(b)
+}
+
+// backendRemoved forgets the connections of a backend that has left the pool.
+func (p *Proxy) backendRemoved(ch routing.Change) {
+	if ch.To != routing.Removed {
+		return
+	}
+	if u, ok := p.upstreams.LoadAndDelete(ch.Backend); ok {
+		u.(*upstream).end()
+		u.(*upstream).sweep(time.Time{})
+	}
+}
+
+// sweep does the work that no request does: closing idle upstream connections and forgetting expired sessions.
+func (p *Proxy) sweep() {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case now := <-tick.C:
+			p.upstreams.Range(func(_, u any) bool { u.(*upstream).sweep(now); return true })
+			p.cfg.Sessions.Sweep(sweepSessions)
+			p.cfg.Pool.Sweep()
+		}
+	}
+}
+
+// Shutdown ends the proxy in order: it stops accepting, answers every further request with "Connection: close", lets
+// polls and transfers finish and tunnels be closed one by one until ctx is done, and then ends what is left, in the
+// gentlest form each client takes. It returns when the last goroutine has ended; the error is ctx's if something had
+// to be cut short.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	p.mu.Lock()
+	first := !p.draining.Swap(true)
+	for ln := range p.listeners {
+		ln.Close()
+	}
+	p.mu.Unlock()
+	if !first {
+		return ErrShutdown
+	}
+	err := p.drain(ctx)
+	close(p.stop)
+	p.endAll()
+	p.upstreams.Range(func(_, u any) bool { u.(*upstream).sweep(time.Time{}); return true })
+	return errors.Join(err, p.relay.Close())
+}

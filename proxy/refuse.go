@@ -1,0 +1,156 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"net/http"
+
+	"github.com/holdfast-proxy/holdfast/proxy/http1"
+	"github.com/holdfast-proxy/holdfast/routing"
+	"github.com/holdfast-proxy/holdfast/routing/engineio"
+)
+
+const plainText = "text/plain; charset=utf-8"
+
+// answer is a reply of this proxy's own. It says no more than the client needs: never an address, a version, or the
+// text of an inner error.
+type answer struct {
+	status      int
+	contentType string
+	body        string
+}
+
+var (
+	badGateway = answer{http.StatusBadGateway, plainText, "bad gateway\n"}
+	timedOut   = answer{http.StatusGatewayTimeout, plainText, "gateway timeout\n"}
+	noBackend  = answer{http.StatusServiceUnavailable, plainText, "no backend available\n"}
+	overloaded = answer{http.StatusServiceUnavailable, plainText, "all backends are at their limit\n"}
+	tooMany    = answer{http.StatusServiceUnavailable, plainText, "too many connections\n"}
+	innerFault = answer{http.StatusInternalServerError, plainText, "internal error\n"}
+)
+
+// unknownSession is what Engine.IO itself says of a sid that nobody owns: the client opens a new session.
+func unknownSession(upgrade bool) answer {
+	contentType, body := engineio.UnknownSIDReply(upgrade)
+	return answer{http.StatusBadRequest, contentType, body}
+}
+
+// refuse answers a request that is not carried: one that cannot be admitted, one whose body does not come, or one that
+// has no backend to go to. Other errors mean that nobody is there to be answered.
+func (x *exchange) refuse(err error) bool {
+	var bad *http1.Error
+	switch {
+	case errors.As(err, &bad):
+		x.close, x.c.linger = x.close || bad.Close, bad.Close
+		return x.reply(answer{bad.Status, plainText, bad.Line + "\n"})
+	case errors.Is(err, routing.ErrGone), errors.Is(err, routing.ErrUnknownSession):
+		return x.reply(unknownSession(x.upgrade))
+	case errors.Is(err, routing.ErrOverloaded):
+		return x.reply(overloaded)
+	case errors.Is(err, routing.ErrNoBackend):
+		return x.reply(noBackend)
+	}
+	return false
+}
+
+// apologise answers a request that a fault of our own has ended.
+func (x *exchange) apologise() bool {
+	x.close = true
+	return !x.answered && x.reply(innerFault)
+}
+
+// fail answers a request whose backend did not; if part of a reply has gone out already, only closing is left.
+func (x *exchange) fail(err error) bool {
+	backend := x.decision.Backend
+	x.dropUpstream()
+	var client *clientError
+	switch {
+	case x.answered || x.c.left() || errors.As(err, &client):
+		return false
+	case x.upload != nil && x.upload.fault != nil:
+		return x.refuse(x.upload.fault)
+	case errors.Is(err, errAborted), backend.State() == routing.Down:
+		return x.endPolitely()
+	case isTimeout(err):
+		return x.reply(timedOut)
+	}
+	return x.reply(badGateway)
+}
+
+// endPolitely tells a client that its session is over in the words that bring it back soonest: the close packet to the
+// waiting polls of clients that take it, "unknown sid" to everybody else. The sid is buried, so that a straggling
+// request of it is refused here.
+func (x *exchange) endPolitely() bool {
+	if !x.pinned() {
+		return x.reply(badGateway)
+	}
+	x.c.p.cfg.Sessions.Bury(x.decision.SID, buriedFor)
+	if !x.get || x.upgrade || !x.takesClose {
+		return x.reply(unknownSession(x.upgrade))
+	}
+	contentType, body := engineio.ClosePacket(x.query)
+	return x.reply(answer{http.StatusOK, contentType, body})
+}
+
+// reply sends an answer of our own and says whether the connection can take another request.
+func (x *exchange) reply(a answer) bool {
+	if !x.bodyRead() {
+		x.close, x.c.linger = true, true
+	}
+	if x.c.p.draining.Load() || x.upgrade {
+		x.close = true
+	}
+	out := x.appendAnswer(takeBuffer(smallBuffer)[:0], a)
+	defer giveBuffer(out)
+	return x.c.write(out, x.c.p.cfg.BodyTimeout) == nil && !x.close
+}
+
+// bodyRead skips what the client has sent of its request already, and says whether that is all of it: only then can
+// the connection take another request.
+func (x *exchange) bodyRead() bool {
+	x.c.consume(x.headLen)
+	x.headLen = 0
+	for !x.req.Body.Done() {
+		_, n, bad := x.req.Body.Next(x.c.buffered())
+		if bad != nil || n == 0 {
+			return false
+		}
+		x.c.consume(n)
+	}
+	return true
+}
+
+func (x *exchange) appendAnswer(dst []byte, a answer) []byte {
+	dst = http1.AppendStatusLine(dst, a.status, http1.ReasonPhrase(a.status))
+	dst = http1.AppendField(dst, "Content-Type", a.contentType)
+	dst = http1.AppendLength(dst, int64(len(a.body)))
+	dst = http1.AppendField(dst, "Cache-Control", "no-store")
+	dst = appendCORS(dst, x.origin)
+	if x.close {
+		dst = append(dst, "Connection: close\r\n"...)
+	} else if x.req.Minor == 0 {
+		dst = append(dst, "Connection: keep-alive\r\n"...)
+	}
+	dst = append(dst, "\r\n"...)
+	if x.head {
+		return dst
+	}
+	return append(dst, a.body...)
+}
+
+// appendCORS lets a page of another origin see the reply's status: without these fields a browser reports a network
+// error instead (Fetch standard, section 3.2).
+func appendCORS(dst, origin []byte) []byte {
+	if len(origin) == 0 {
+		return dst
+	}
+	dst = append(append(dst, "Access-Control-Allow-Origin: "...), origin...)
+	return append(dst, "\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n"...)
+}
+
+// turnAway refuses a connection before a goroutine is spent on it.
+func turnAway(nc net.Conn) {
+	x := exchange{close: true}
+	nc.Write(x.appendAnswer(nil, tooMany))
+	nc.Close()
+}

@@ -1,0 +1,183 @@
+package proxy
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/http1"
+)
+
+// deliver brings the final reply, whose head has been read, to the client. It settles what follows from it: the pin
+// and the cookie of a handshake, and whether either connection serves on.
+func (x *exchange) deliver() bool {
+	res := &x.up.res
+	x.observe(nil)
+	if res.Status == http.StatusSwitchingProtocols {
+		return x.tunnel()
+	}
+	x.settle()
+	out := x.outlet()
+	x.up.consume(x.up.headLen)
+	err := x.learn(&out)
+	if err == nil {
+		err = x.pipe(&out)
+	}
+	x.out = out.buf
+	if err != nil {
+		return x.fail(err)
+	}
+	x.returnUpstream()
+	return !x.close
+}
+
+// settle decides what the reply's head depends on: whether the client's connection ends with it.
+func (x *exchange) settle() {
+	res := &x.up.res
+	x.up.noteKeepAlive()
+	if x.c.p.draining.Load() || x.untilClose() || x.upgrade {
+		x.close = true
+	}
+	if x.upload != nil && !x.upload.nearlyDone() {
+		x.close, x.c.linger = true, true // answered early: the rest of the body is not wanted
+	}
+	if res.Status == http.StatusRequestTimeout {
+		x.close = true // RFC 9110 section 15.5.9: the backend has given up on what the client still sends
+	}
+}
+
+// outlet returns the reply's way to the client, with the head in it but for its last line, which learn may still
+// have a word in.
+func (x *exchange) outlet() outlet {
+	buf := takeBuffer(x.up.headLen + forwardingRoom)
+	return outlet{
+		to:      &x.c.stream,
+		timeout: x.c.p.cfg.BodyTimeout,
+		buf:     x.appendReply(buf[:0]),
+		chunked: x.chunks(),
+		sent:    &x.answered,
+	}
+}
+
+// ofUnknownLength says that only the reply's end shows where its body ends.
+func (x *exchange) ofUnknownLength() bool {
+	framing := x.up.res.Body.Framing
+	return framing == http1.Chunked || framing == http1.UntilClose
+}
+
+// chunks says that the client gets the body in chunks; an HTTP/1.0 client cannot (RFC 9112 section 7.1).
+func (x *exchange) chunks() bool { return x.ofUnknownLength() && x.req.Minor > 0 }
+
+func (x *exchange) untilClose() bool { return x.ofUnknownLength() && x.req.Minor == 0 }
+
+// pipe streams the body that is left. What has come is passed on before more is waited for, so that the parts of an
+// event stream arrive when they are sent.
+func (x *exchange) pipe(out *outlet) error {
+	body := &x.up.res.Body
+	for !body.Done() {
+		data, err := x.nextReplyPart(out)
+		if err != nil {
+			return err
+		}
+		if len(data) == 0 && body.Framing == http1.UntilClose {
+			break
+		}
+		if err := out.put(data); err != nil {
+			return &clientError{err}
+		}
+	}
+	if err := out.finish(); err != nil {
+		return &clientError{err}
+	}
+	return nil
+}
+
+// nextReplyPart returns the next decoded bytes of the reply's body, valid until the next call; none at its end. Before
+// it waits it flushes out, unless that is nil.
+func (x *exchange) nextReplyPart(out *outlet) ([]byte, error) {
+	up := x.up
+	for !up.res.Body.Done() {
+		data, n, bad := up.res.Body.Next(up.buffered())
+		if bad != nil {
+			return nil, bad
+		}
+		up.consume(n)
+		if len(data) > 0 {
+			return data, nil
+		}
+		if n > 0 {
+			continue
+		}
+		if out != nil {
+			if err := out.flush(); err != nil {
+				return nil, &clientError{err}
+			}
+		}
+		up.room(largeBuffer)
+		if err := up.fill(x.c.p.cfg.IdleTimeout); err != nil {
+			return nil, up.cut(err)
+		}
+	}
+	return nil, nil
+}
+
+// cut says what the end of the backend's connection means for the reply under way: nil if that is how it ends.
+func (c *upConn) cut(err error) error {
+	if !isEOF(err) {
+		return err
+	}
+	if bad := c.res.Body.EOF(); bad != nil {
+		return bad
+	}
+	return nil
+}
+
+// clientError marks a failure of the client's side, for which no backend is to blame.
+type clientError struct{ err error }
+
+func (e *clientError) Error() string { return e.err.Error() }
+func (e *clientError) Unwrap() error { return e.err }
+
+// returnUpstream gives the backend's connection back for another request, if it stands exactly at the end of its
+// reply, and the request was sent whole.
+func (x *exchange) returnUpstream() {
+	sent := x.endUpload()
+	if !sent || !x.up.res.KeepAlive || len(x.up.buffered()) > 0 {
+		x.dropUpstream()
+		return
+	}
+	x.c.detach()
+	x.up.up.put(x.up)
+	x.up = nil
+}
+
+// noteKeepAlive reads how long the backend says that it keeps an idle connection.
+func (c *upConn) noteKeepAlive() {
+	seconds, ok := http1.KeepAliveSeconds(c.res.Value(http1.KeepAlive))
+	if ok {
+		c.keepFor = time.Duration(seconds) * time.Second
+	}
+}
+
+// outcome says what the end of an attempt tells about its backend.
+func (x *exchange) outcome(err error) Outcome {
+	var f *failure
+	var bad *http1.Error
+	switch {
+	case err == nil && (x.up.res.Status < 502 || x.up.res.Status > 504):
+		return Served
+	case err == nil, errors.As(err, &bad):
+		return BadReply
+	case outOfResources(err):
+		return OwnError
+	case !errors.As(err, &f):
+		return Reset
+	case f.phase == dialling && isTimeout(err):
+		return DialTimeout
+	case f.phase == dialling:
+		return DialRefused
+	case isTimeout(err):
+		return BadReply
+	}
+	return Reset
+}

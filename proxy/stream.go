@@ -1,0 +1,221 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// errAborted is what a wait on a stream returns once another goroutine has called abort.
+var errAborted = errors.New("connection aborted")
+
+// stream is one connection, to a client or to a backend, with the bytes read from it and not yet consumed.
+//
+// One goroutine reads it and one, possibly another, writes it; abort is anybody's. It holds a buffer only while there
+// are bytes in it, and sets a deadline only when it has to wait: an exchange whose bytes are there costs neither.
+type stream struct {
+	nc  net.Conn
+	raw syscall.RawConn // nil for TLS and other wrappers: then nc.Read and nc.Write serve
+
+	buf  []byte // lent by takeBuffer; nil while nothing is buffered
+	r, w int    // buf[r:w] has been read and not consumed
+
+	reading  attempt // what tryRead reads into, and what came of it
+	writing  attempt
+	tryRead  func(fd uintptr) bool // method values, made once: a closure per call would allocate
+	tryWrite func(fd uintptr) bool
+
+	full bool // the last read filled the buffer: there is probably more
+
+	aborted atomic.Bool // no more waits at all
+	halted  atomic.Bool // no more waits for bytes to read
+}
+
+// attempt is one system call's worth of reading or writing.
+type attempt struct {
+	p    []byte
+	n    int
+	err  error
+	wait bool // stay in the call until the descriptor is ready
+}
+
+func (s *stream) init(nc net.Conn) {
+	s.nc = nc
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := sc.SyscallConn(); err == nil {
+		s.raw = raw
+		s.tryRead = s.readOnce
+		s.tryWrite = s.writeOnce
+	}
+}
+
+// buffered returns the bytes that have been read and not consumed. They stay valid until the next call of fill,
+// consume or release.
+func (s *stream) buffered() []byte { return s.buf[s.r:s.w] }
+
+// consume drops the first n buffered bytes.
+func (s *stream) consume(n int) {
+	s.r += n
+	if s.r == s.w {
+		s.r, s.w = 0, 0
+	}
+}
+
+// release gives the buffer back if nothing is in it.
+func (s *stream) release() {
+	if s.buf != nil && s.r == s.w {
+		giveBuffer(s.buf)
+		s.buf, s.r, s.w = nil, 0, 0
+	}
+}
+
+// room makes space for at least one more byte, in a buffer of at most max bytes; false says that max are unread already.
+func (s *stream) room(max int) bool {
+	if s.buf == nil || s.w < len(s.buf) && s.w < s.r+max {
+		return true
+	}
+	if s.r > 0 {
+		s.w = copy(s.buf, s.buf[s.r:s.w])
+		s.r = 0
+		return s.w < max
+	}
+	if s.w >= max {
+		return false
+	}
+	bigger := takeBuffer(min(2*len(s.buf), max))
+	s.w = copy(bigger, s.buf[:s.w])
+	giveBuffer(s.buf)
+	s.buf = bigger
+	return true
+}
+
+// fill reads once, waiting for at most timeout (0: for ever) for the first byte. The caller has called room.
+func (s *stream) fill(timeout time.Duration) error {
+	if s.aborted.Load() || s.halted.Load() {
+		return errAborted
+	}
+	if s.raw == nil {
+		return s.fillWrapped(timeout)
+	}
+	n, err := s.readRaw(false)
+	if err == syscall.EAGAIN {
+		if err = s.readDeadline(timeout); err == nil {
+			n, err = s.readRaw(true)
+		}
+	}
+	return s.took(n, err)
+}
+
+func (s *stream) fillWrapped(timeout time.Duration) error {
+	if s.buf == nil {
+		s.buf = takeBuffer(smallBuffer)
+	}
+	if err := s.readDeadline(timeout); err != nil {
+		return err
+	}
+	n, err := s.nc.Read(s.buf[s.w:])
+	if n > 0 {
+		err = nil
+	}
+	return s.took(n, err)
+}
+
+func (s *stream) took(n int, err error) error {
+	s.w += n
+	s.full = s.w == len(s.buf)
+	return s.explain(err)
+}
+
+// explain tells a wait cut short by abort from one that ran out of time.
+func (s *stream) explain(err error) error {
+	if err != nil && (s.aborted.Load() || s.halted.Load()) {
+		return errAborted
+	}
+	return err
+}
+
+// deadline arms a deadline for a wait that begins now. abort may have come before it: then it must not be undone.
+func (s *stream) deadline(set func(time.Time) error, timeout time.Duration) error {
+	var at time.Time
+	if timeout > 0 {
+		at = time.Now().Add(timeout)
+	}
+	if err := set(at); err != nil {
+		return err
+	}
+	if s.aborted.Load() {
+		return errAborted
+	}
+	return nil
+}
+
+func (s *stream) readDeadline(timeout time.Duration) error {
+	err := s.deadline(s.nc.SetReadDeadline, timeout)
+	if err == nil && s.halted.Load() {
+		return errAborted
+	}
+	return err
+}
+
+// write sends all of p, waiting for at most timeout whenever the other side does not read.
+func (s *stream) write(p []byte, timeout time.Duration) error {
+	if s.aborted.Load() {
+		return errAborted
+	}
+	if s.raw != nil {
+		n, err := s.writeRaw(p)
+		if err != nil && err != syscall.EAGAIN {
+			return err
+		}
+		if p = p[n:]; len(p) == 0 {
+			return nil
+		}
+	}
+	for len(p) > 0 { // in pieces, so that the deadline rolls with what the other side takes
+		if err := s.deadline(s.nc.SetWriteDeadline, timeout); err != nil {
+			return err
+		}
+		n, err := s.nc.Write(p[:min(len(p), largeBuffer)])
+		if p = p[n:]; err != nil {
+			return s.explain(err)
+		}
+	}
+	return nil
+}
+
+// abort ends every wait on the stream, now and later, from any goroutine; its owner then closes it.
+func (s *stream) abort() {
+	s.aborted.Store(true)
+	past := time.Unix(1, 0)
+	s.nc.SetReadDeadline(past)
+	s.nc.SetWriteDeadline(past)
+}
+
+// halt ends the waits for bytes to read, of the goroutine that reads; resume allows them again.
+func (s *stream) halt() {
+	s.halted.Store(true)
+	s.nc.SetReadDeadline(time.Unix(1, 0))
+}
+
+func (s *stream) resume() { s.halted.Store(false) }
+
+// discard gives the buffer back with whatever is in it.
+func (s *stream) discard() {
+	s.r, s.w = 0, 0
+	s.release()
+}
+
+// close ends the connection and gives the buffer back, with whatever was in it.
+func (s *stream) close() {
+	s.nc.Close()
+	s.discard()
+}
+
+// isTimeout says that the peer stayed silent, or did not read, for too long.
+func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

@@ -1,0 +1,74 @@
+package proxy
+
+import (
+	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/relay"
+)
+
+// tunnel hands both connections to the relay after the backend's 101, and with them the session's place. Whatever
+// follows is bytes: also the raw HTTP reply that some servers send behind their 101.
+func (x *exchange) tunnel() bool {
+	if !x.up.res.Upgrade {
+		return x.fail(errUnaskedUpgrade)
+	}
+	x.out = append(x.appendReply(takeBuffer(x.up.headLen + forwardingRoom)[:0]), "\r\n"...)
+	x.up.consume(x.up.headLen)
+	if err := x.c.write(x.out, x.c.p.cfg.BodyTimeout); err != nil {
+		return x.fail(&clientError{err})
+	}
+	x.answered = true
+	x.c.detach()
+	if !x.c.handOver() {
+		return false
+	}
+	up, c, hold := x.up, x.c, x.decision.Hold
+	x.up, x.placed = nil, false
+	up.up.forget(up)
+	up.nc.SetDeadline(time.Time{})
+	p := c.p
+	done := func(relay.Stats) {
+		hold.Release()
+		p.count.Add(-1)
+	}
+	err := p.relay.Start(relay.Tunnel{
+		Client:      c.nc,
+		Backend:     up.nc,
+		ToClient:    up.buffered(),
+		ToBackend:   c.buffered(),
+		IdleTimeout: x.tunnelTimeout(),
+		Group:       x.decision.Backend,
+		Done:        done,
+	})
+	if err != nil {
+		p.log.Error("tunnel not started", "err", err)
+		done(relay.Stats{})
+	}
+	up.discard()
+	c.discard()
+	return false
+}
+
+// handOver stops everything of ours that touches the client's connection; the relay is its owner afterwards. False says
+// that the client has left already, so that there is nothing to hand over.
+func (c *conn) handOver() bool {
+	c.watch.Stop()
+	c.watch = nil
+	if c.left() {
+		return false
+	}
+	c.nc.SetDeadline(time.Time{})
+	c.tunnelled = true
+	return true
+}
+
+// tunnelTimeout is how long a tunnel may be silent: the server pings within the session's times.
+func (x *exchange) tunnelTimeout() time.Duration {
+	switch {
+	case x.c.p.cfg.TunnelTimeout > 0:
+		return x.c.p.cfg.TunnelTimeout
+	case x.decision.TTL > 0:
+		return x.decision.TTL + pollGrace
+	}
+	return unknownTunnel
+}
