@@ -38,6 +38,34 @@ func (x *exchange) collect() error {
 	return nil
 }
 
+// holdBody serialises the request and reads all of its body, so that it can be sent to one backend after the other.
+func (x *exchange) holdBody() error {
+	if err := x.collect(); err != nil || x.upload == nil {
+		return err
+	}
+	body, framed := x.upload.body, outlet{buf: x.wire, chunked: x.upload.chunked}
+	x.upload = nil
+	for !body.Done() {
+		data, err := x.c.nextPart(body)
+		if err != nil {
+			return err
+		}
+		x.heldBody += int64(len(data))
+		if x.c.p.heldBodies.Add(int64(len(data))) > maxHeldBodies {
+			return errHeldBodies
+		}
+		framed.gather(data)
+	}
+	framed.gatherEnd()
+	x.wire = framed.buf
+	return nil
+}
+
+// maxHeldBodies bounds the bodies that searches hold in all.
+const maxHeldBodies = 64 << 20
+
+var errHeldBodies = &http1.Error{Status: 503, Line: "too many request bodies are held", Close: true}
+
 // serialise writes the head as the backend is to see it into wire and consumes it: from here on the client's buffer
 // belongs to the body.
 func (x *exchange) serialise() {

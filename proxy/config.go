@@ -27,6 +27,8 @@ type Config struct {
 	Cookie Cookie
 	// NoSeek turns off the search for sids that are not known here; such requests are answered 400 code 1.
 	NoSeek bool
+	// SeekRate is how many searches may begin in a second; those of different clients take turns. 0: 1,000.
+	SeekRate int
 	// SIDTag says that the router takes tags, so that handshakes leave with one.
 	SIDTag bool
 
@@ -105,6 +107,7 @@ func (c *Config) complete() error {
 	setDefault(&c.MaxConnections, 100_000)
 	setDefault(&c.MaxHeaderBytes, 16<<10)
 	setDefault(&c.MaxBodyBytes, 100<<20)
+	setDefault(&c.SeekRate, 1000)
 	setDefault(&c.Cookie.SameSite, http.SameSiteLaxMode)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

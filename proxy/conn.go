@@ -26,6 +26,8 @@ type conn struct {
 	watch *relay.Watch // tells that it has left
 	gone  atomic.Bool  // it has
 
+	leaving chan struct{} // closed then; nil while nobody waits for it
+
 	query     engineio.Query // the last request's: a session's requests on one connection share its strings
 	linger    bool           // bytes of the client may be unread: a plain close would destroy our last reply
 	tunnelled bool           // handed to the relay, which closes it
@@ -103,7 +105,29 @@ func (c *conn) readHead(req *http1.Request) (n int, err error) {
 // hangup is called by the watch when the client's FIN or RST has come while a backend is waited for.
 func (c *conn) hangup() {
 	c.gone.Store(true)
-	c.up.abort()
+	if c.up != nil {
+		c.up.abort()
+	}
+	if c.leaving != nil {
+		close(c.leaving)
+	}
+}
+
+// await waits until change is closed; false says that the client, or the time to serve it, has gone before that.
+func (c *conn) await(change <-chan struct{}) bool {
+	c.leaving = make(chan struct{})
+	c.watch.Arm()
+	defer func() {
+		c.watch.Disarm()
+		c.leaving = nil
+	}()
+	select {
+	case <-change:
+		return !c.left()
+	case <-c.leaving:
+	case <-c.p.stop:
+	}
+	return false
 }
 
 // attach names the upstream connection that must not outlive the client, until detach. While the client still sends a

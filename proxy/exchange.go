@@ -24,15 +24,19 @@ type exchange struct {
 	placed   bool               // decision holds a place that end gives back
 	tried    []*routing.Backend // those that could not be dialled
 
+	search   *search // that it is a member of; nil: its backend is known
+	presumed bool    // the backend it is at has been silent, and is presumed to own the session
+	kept     answer  // what an upgrade gets if no backend takes it
+	heldBody int64   // bytes of wire that count against the bound on held bodies
+
 	wire   []byte  // the request as the backend sees it, up to the part of its body that is streamed
 	upload *upload // the streaming of the rest of the body; nil: wire is all there is
 
 	up      *upConn
 	retried bool // the one attempt after a reused connection's death has been made
 
-	out      []byte // the reply as the client sees it, up to the part of its body that is streamed
-	answered bool   // some of the reply has reached the client
-	close    bool   // the client's connection ends with this exchange
+	answered bool // some of the reply has reached the client
+	close    bool // the client's connection ends with this exchange
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -51,7 +55,7 @@ func (x *exchange) end() {
 		x.decision.Hold.Release()
 	}
 	giveBuffer(x.wire)
-	giveBuffer(x.out)
+	x.c.p.heldBodies.Add(-x.heldBody)
 	x.c.p.busy.Add(-1)
 	clear(x.tried)
 	*x = exchange{req: x.req, facts: facts{origin: x.origin[:0]}, tried: x.tried[:0]}
@@ -64,7 +68,9 @@ func (x *exchange) run() bool {
 	if err := x.identify(); err != nil {
 		return x.refuse(err)
 	}
-	if err := x.place(); err != nil {
+	if err := x.place(); errors.Is(err, routing.ErrUnknownSession) && x.maySeek() {
+		return x.seek()
+	} else if err != nil {
 		return x.refuse(err)
 	}
 	if err := x.collect(); err != nil {
@@ -76,21 +82,18 @@ func (x *exchange) run() bool {
 // place asks the router; end gives back the place that it reserves.
 func (x *exchange) place() error {
 	d, err := x.c.p.cfg.Router.Route(x.routingRequest())
-	if err != nil {
-		return err
-	}
-	x.decision, x.placed = d, true
-	return nil
+	x.decision, x.placed = d, err == nil
+	return err
 }
 
 // carry brings the request to its backend and the reply to the client.
 func (x *exchange) carry() bool {
 	for {
 		err := x.attempt()
+		x.observe(err)
 		if err == nil {
 			return x.deliver()
 		}
-		x.observe(err)
 		if !x.again(err) {
 			return x.fail(err)
 		}
@@ -131,7 +134,7 @@ func (x *exchange) attempt() error {
 	if x.upload != nil {
 		x.upload.start(x.up)
 	}
-	if !x.repeatable() {
+	if !x.repeatable() && x.search == nil {
 		giveBuffer(x.wire)
 		x.wire = nil
 	}
@@ -222,14 +225,29 @@ func (x *exchange) readReplyHead() error {
 		}
 		seen = len(up.buffered())
 		up.room(x.c.p.cfg.MaxHeaderBytes)
-		if err := up.fill(x.patience()); err != nil {
+		if err := up.fill(x.patience()); isTimeout(err) && x.presume() {
+			continue
+		} else if err != nil {
 			return err
 		}
 	}
 }
 
+// presume notes, once, that a backend is silent on a sid that is searched for.
+func (x *exchange) presume() bool {
+	if x.search == nil || x.presumed {
+		return false
+	}
+	x.presumed = true
+	x.search.presume(x.decision.Backend)
+	return true
+}
+
 // patience is how long the reply may take to begin: a poll hangs until its session has something to say.
 func (x *exchange) patience() time.Duration {
+	if x.search != nil && !x.presumed {
+		return presumeAfter
+	}
 	if x.c.p.cfg.PollTimeout > 0 {
 		return x.c.p.cfg.PollTimeout
 	}

@@ -17,7 +17,7 @@ type facts struct {
 	upgrade    bool   // it asks for a WebSocket
 	opens      bool   // it opens a session: Engine.IO without a sid, other than a preflight
 	head       bool   // HEAD: the reply has no body
-	get        bool   // GET
+	method     string // GET, POST, HEAD or OPTIONS, "" for any other
 	safe       bool   // GET, HEAD or OPTIONS
 	takesClose bool   // the client understands the close packet as an end that it may return from
 	origin     []byte // for the CORS fields of a refusal; a copy
@@ -29,9 +29,9 @@ type facts struct {
 func (x *exchange) identify() *http1.Error {
 	cfg := &x.c.p.cfg
 	x.from = forwardedFrom(x.c.peer, x.req.Fields, cfg.TrustedProxies)
-	x.get = string(x.req.Method) == "GET"
-	x.head = string(x.req.Method) == "HEAD"
-	x.safe = x.get || x.head || string(x.req.Method) == "OPTIONS"
+	x.method = methodName(x.req.Method)
+	x.head = x.method == "HEAD"
+	x.safe = x.method == "GET" || x.head || x.method == "OPTIONS"
 	x.upgrade = x.req.Upgrade
 	x.close = !x.req.KeepAlive
 	for i := range x.req.Fields {
@@ -77,7 +77,7 @@ func (x *exchange) identifySession() *http1.Error {
 	if err != nil {
 		return &http1.Error{Status: 400, Line: err.Error(), Close: !x.req.Body.Done()}
 	}
-	x.opens = x.query.SID == "" && x.get
+	x.opens = x.query.SID == "" && x.method == "GET"
 	return nil
 }
 
@@ -90,6 +90,16 @@ func hasAnyPrefix(target []byte, prefixes []string) bool {
 	return false
 }
 
+// methodName returns the name of a method that is treated in a way of its own, without allocating.
+func methodName(method []byte) string {
+	for _, name := range [...]string{"GET", "POST", "OPTIONS", "HEAD"} {
+		if string(method) == name {
+			return name
+		}
+	}
+	return ""
+}
+
 // pinned says that the request belongs to a session and so to one backend only.
 func (x *exchange) pinned() bool { return x.query.SID != "" }
 
@@ -100,7 +110,7 @@ func (x *exchange) routingRequest() routing.Request {
 		Cookie:   x.cookie,
 		Key:      x.key,
 		ClientIP: x.from.client,
-		Passive:  x.safe && !x.get,
+		Passive:  x.safe && x.method != "GET",
 		Opens:    x.opens,
 		Upgrade:  x.upgrade,
 	}

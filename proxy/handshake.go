@@ -12,28 +12,41 @@ import (
 	"github.com/holdfast-proxy/holdfast/routing/engineio"
 )
 
-// learn ends the reply's head and, if the reply may open a session, holds its first bytes back until they show the
-// sid: the client's next requests come on other connections within a millisecond, so that the pin must be there before
-// the sid is. What is not understood within 64 KiB passes on unlearned.
-func (x *exchange) learn(out *outlet) error {
+// learn holds back the first bytes of a reply that may open a session until they show the sid, and returns them: the
+// client's next requests come on other connections within a millisecond, so that the pin must be there before the sid is.
+// What is not understood within 64 KiB passes on unlearned.
+func (x *exchange) learn(out *outlet) (held []byte, err error) {
 	if !x.teaches() {
-		out.buf = append(out.buf, "\r\n"...)
-		return nil
+		return nil, nil
 	}
 	held, h, err := x.holdHandshake()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	rest := x.up.res.Body.Length - int64(len(held))
 	if h.SID != "" {
-		x.pin(h)
+		x.decision.Hold.Learn(h.SID, h.PingInterval+h.PingTimeout)
 		held = x.retag(held, h)
 	}
 	if x.retags() && x.up.res.Body.Framing == http1.Length {
 		out.buf = http1.AppendLength(out.buf, int64(len(held))+rest)
 	}
-	out.buf = append(out.buf, "\r\n"...)
-	return out.put(held)
+	return held, nil
+}
+
+// holdBack reads up to about limit bytes of the reply's body, or all of it if that is less, and returns them.
+func (x *exchange) holdBack(limit int) (held []byte, err error) {
+	for len(held) < limit && !x.up.res.Body.Done() {
+		data, err := x.nextReplyPart(nil)
+		if err != nil {
+			return nil, err
+		}
+		if len(data) == 0 {
+			break
+		}
+		held = append(held, data...)
+	}
+	return held, nil
 }
 
 // teaches says that the reply may open a session whose sid stands in its body.
@@ -65,11 +78,6 @@ func (x *exchange) holdHandshake() (held []byte, h engineio.Handshake, err error
 	x.c.p.log.Warn("reply to a handshake not understood; its session is not pinned",
 		"backend", x.decision.Backend.ID(), "bytes", len(held))
 	return held, h, nil
-}
-
-// pin remembers which backend has issued the sid.
-func (x *exchange) pin(h engineio.Handshake) {
-	x.decision.Hold.Learn(h.SID, h.PingInterval+h.PingTimeout)
 }
 
 // retags says that a handshake's sid leaves with a tag: for EIO=4 only, because older clients show theirs to the

@@ -13,7 +13,7 @@ import (
 // meant for this hop only, and with what this hop has to say. Nothing else is invented.
 func (x *exchange) appendRequest(dst []byte) []byte {
 	req := &x.req
-	dst = http1.AppendRequestLine(dst, req.Method, req.Target)
+	dst = http1.AppendRequestLine(dst, req.Method, x.target())
 	hosted := false
 	for i := range req.Fields {
 		f := &req.Fields[i]

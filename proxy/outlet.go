@@ -19,6 +19,23 @@ type outlet struct {
 // chunkFraming is the most that a chunk adds to its data: 16 hexadecimal digits and two line ends.
 const chunkFraming = 20
 
+// gather adds data to the body without ever sending: the buffer grows.
+func (o *outlet) gather(data []byte) {
+	if o.chunked && len(data) > 0 {
+		o.buf = http1.AppendChunkHeader(o.buf, len(data))
+	}
+	o.buf = append(o.buf, data...)
+	if o.chunked && len(data) > 0 {
+		o.buf = append(o.buf, "\r\n"...)
+	}
+}
+
+func (o *outlet) gatherEnd() {
+	if o.chunked {
+		o.buf = append(o.buf, http1.LastChunk...)
+	}
+}
+
 // put adds data to the body; data may be used again as soon as put returns.
 func (o *outlet) put(data []byte) error {
 	if len(data) == 0 {
@@ -67,8 +84,6 @@ func (o *outlet) flush() error {
 
 // finish ends the body and sends what is left.
 func (o *outlet) finish() error {
-	if o.chunked {
-		o.buf = append(o.buf, http1.LastChunk...)
-	}
+	o.gatherEnd()
 	return o.flush()
 }

@@ -26,6 +26,9 @@ type Proxy struct {
 	relay  *relay.Relay
 
 	upstreams sync.Map // *routing.Backend → *upstream
+	searches  searches
+	seekGate  *gate
+	stats     stats
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
@@ -33,10 +36,12 @@ type Proxy struct {
 	begun     bool           // the goroutines that serve all connections run
 	work      sync.WaitGroup // one for every client connection, tunnels excepted, and the sweeper
 
-	count    atomic.Int64 // client connections, tunnels included
-	busy     atomic.Int64 // requests under way
-	draining atomic.Bool
-	stop     chan struct{} // closed when Shutdown begins to end what is left
+	count atomic.Int64 // client connections, tunnels included
+	busy  atomic.Int64 // requests under way
+
+	heldBodies atomic.Int64 // bytes of request bodies that searches hold
+	draining   atomic.Bool
+	stop       chan struct{} // closed when Shutdown begins to end what is left
 }
 
 // New builds a proxy; it starts no goroutine that outlives Shutdown. Errors name the field of cfg that is wrong.
@@ -56,7 +61,9 @@ func New(cfg Config) (*Proxy, error) {
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*conn]struct{}),
 		stop:      make(chan struct{}),
+		searches:  searches{bySID: make(map[string]*search)},
 	}
+	p.seekGate = newGate(cfg.SeekRate, p.stop)
 	cfg.Pool.OnChange(p.backendRemoved)
 	return p, nil
 }

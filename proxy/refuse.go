@@ -85,7 +85,7 @@ func (x *exchange) endPolitely() bool {
 		return x.reply(badGateway)
 	}
 	x.c.p.cfg.Sessions.Bury(x.decision.SID, buriedFor)
-	if !x.get || x.upgrade || !x.takesClose {
+	if x.method != "GET" || x.upgrade || !x.takesClose {
 		return x.reply(unknownSession(x.upgrade))
 	}
 	contentType, body := engineio.ClosePacket(x.query)

@@ -11,19 +11,37 @@ import (
 // deliver brings the final reply, whose head has been read, to the client. It settles what follows from it: the pin
 // and the cookie of a handshake, and whether either connection serves on.
 func (x *exchange) deliver() bool {
-	res := &x.up.res
-	x.observe(nil)
-	if res.Status == http.StatusSwitchingProtocols {
+	if x.up.res.Status == http.StatusSwitchingProtocols {
 		return x.tunnel()
 	}
+	out := x.beginReply()
+	held, err := x.learn(&out)
+	if err != nil {
+		giveBuffer(out.buf)
+		return x.fail(err)
+	}
+	return x.finishReply(out, held)
+}
+
+// beginReply settles what the reply's head says and gathers it, but for its last line, which learn may still have a word
+// in. Whoever takes the outlet gives its buffer back or finishes it.
+func (x *exchange) beginReply() outlet {
 	x.settle()
 	out := x.outlet()
 	x.up.consume(x.up.headLen)
-	err := x.learn(&out)
-	if err == nil {
+	return out
+}
+
+// finishReply sends the head, the bytes of the body that were held back, and what is left of it.
+func (x *exchange) finishReply(out outlet, held []byte) bool {
+	out.buf = append(out.buf, "\r\n"...)
+	err := out.put(held)
+	if err != nil {
+		err = &clientError{err}
+	} else {
 		err = x.pipe(&out)
 	}
-	x.out = out.buf
+	giveBuffer(out.buf)
 	if err != nil {
 		return x.fail(err)
 	}
@@ -46,8 +64,7 @@ func (x *exchange) settle() {
 	}
 }
 
-// outlet returns the reply's way to the client, with the head in it but for its last line, which learn may still
-// have a word in.
+// outlet returns the reply's way to the client, with the head in it but for its last line.
 func (x *exchange) outlet() outlet {
 	buf := takeBuffer(x.up.headLen + forwardingRoom)
 	return outlet{

@@ -12,9 +12,11 @@ func (x *exchange) tunnel() bool {
 	if !x.up.res.Upgrade {
 		return x.fail(errUnaskedUpgrade)
 	}
-	x.out = append(x.appendReply(takeBuffer(x.up.headLen + forwardingRoom)[:0]), "\r\n"...)
+	head := append(x.appendReply(takeBuffer(x.up.headLen + forwardingRoom)[:0]), "\r\n"...)
 	x.up.consume(x.up.headLen)
-	if err := x.c.write(x.out, x.c.p.cfg.BodyTimeout); err != nil {
+	err := x.c.write(head, x.c.p.cfg.BodyTimeout)
+	giveBuffer(head)
+	if err != nil {
 		return x.fail(&clientError{err})
 	}
 	x.answered = true
@@ -31,7 +33,7 @@ func (x *exchange) tunnel() bool {
 		hold.Release()
 		p.count.Add(-1)
 	}
-	err := p.relay.Start(relay.Tunnel{
+	err = p.relay.Start(relay.Tunnel{
 		Client:      c.nc,
 		Backend:     up.nc,
 		ToClient:    up.buffered(),

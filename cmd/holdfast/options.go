@@ -115,6 +115,10 @@ func (o *options) readPinning(v *values) {
 	o.readAffinity(v)
 	o.pool.Secret = []byte(v.text("secret"))
 	o.sessions.Limit = v.count("session-limit", 1)
+	o.proxy.SIDTag = v.boolean("sid-tag")
+	o.router.SIDTag = o.proxy.SIDTag
+	o.proxy.NoSeek = !v.boolean("seek")
+	o.proxy.SeekRate = v.count("seek-rate", 1)
 	k := &o.proxy.Cookie
 	k.SameSite = map[string]http.SameSite{
 		"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode,

@@ -204,6 +204,10 @@ func (h *holdfast) run(ctx context.Context, stop func()) error {
 	for _, ln := range listeners {
 		work.Go(func() { failed <- h.proxy.Serve(ln) })
 	}
+	if h.options.proxy.SIDTag && len(h.options.pool.Secret) == 0 {
+		h.log.Warn("--sid-tag without --secret: whoever knows the backends' IDs can make tags, " +
+			"and so choose which backend gets a request")
+	}
 	h.log.Info("listening", "addr", addresses(listeners), "backends", h.backendNames())
 	select {
 	case <-ctx.Done():

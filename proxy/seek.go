@@ -1,0 +1,181 @@
+package proxy
+
+import (
+	"errors"
+
+	"github.com/holdfast-proxy/holdfast/routing"
+	"github.com/holdfast-proxy/holdfast/routing/engineio"
+)
+
+// maySeek says that the request's session may be searched for. Preflights and the like never are: any backend answers
+// them.
+func (x *exchange) maySeek() bool {
+	return !x.c.p.cfg.NoSeek && (x.method == "GET" || x.method == "POST")
+}
+
+// seek finds the owner of a sid that nobody here knows, because this process has restarted or another replica has seen
+// the handshake. The request carries itself to one backend after the other until one proves to own the session; see
+// search for how the requests of one sid share that work. It returns as run does.
+//
+// A poll is at one backend at a time, is never cancelled in order to search on, and goes elsewhere only when its backend
+// has denied the sid or is known to be dead.
+func (x *exchange) seek() bool {
+	p := x.c.p
+	s, first := p.searches.join(x.decision.SID)
+	if s == nil {
+		return x.refuse(routing.ErrUnknownSession)
+	}
+	defer p.searches.leave(s)
+	if first {
+		x.openSearch(s)
+	}
+	if err := x.holdBody(); err != nil {
+		return x.refuse(err)
+	}
+	x.search = s
+	for {
+		next := s.next(x.quick(), x.tried)
+		switch {
+		case next.ask != nil:
+			if over, more := x.askAbout(s, next.ask); over {
+				return more
+			}
+		case next.wait != nil:
+			if !x.c.await(next.wait) {
+				return false
+			}
+		default:
+			return x.conclude(s)
+		}
+	}
+}
+
+// openSearch waits until the gate lets the search pass, and begins it.
+func (x *exchange) openSearch(s *search) {
+	p := x.c.p
+	if !p.seekGate.enter(x.from.client) {
+		s.turnAway()
+		return
+	}
+	p.stats.searches.Add(1)
+	s.admit(p.cfg.Pool.Snapshot().SeekOrder(nil, x.routingRequest()))
+}
+
+// quick says that the sid's owner answers the request at once, where a poll would hang.
+func (x *exchange) quick() bool { return x.method == "POST" || x.upgrade }
+
+// askAbout carries the request to a backend that may own its session. over says that its client has been answered, or
+// has left; otherwise the search goes on.
+func (x *exchange) askAbout(s *search, b *routing.Backend) (over, more bool) {
+	defer s.rest(x.quick())
+	x.c.p.stats.asked.Add(1)
+	x.decision.Backend, x.decision.Pin, x.decision.Hold = b, routing.PinSought, b.Hold()
+	x.placed, x.presumed, x.retried = true, false, false
+	closes := x.close
+	err := x.attempt()
+	for err != nil && x.again(err) {
+		err = x.attempt()
+	}
+	x.observe(err)
+	if err != nil {
+		over, more = x.unanswered(s, err)
+	} else {
+		over, more = x.judge(s)
+	}
+	if !over {
+		x.dropUpstream()
+		x.decision.Hold.Release()
+		x.placed, x.close = false, closes
+	}
+	return over, more
+}
+
+// unanswered decides what a backend's silence means: where it cannot have acted on the request, or is dead, the search
+// goes on without it.
+func (x *exchange) unanswered(s *search, err error) (over, more bool) {
+	b := x.decision.Backend
+	var f *failure
+	errors.As(err, &f)
+	dead := b.State() == routing.Down && !x.c.left()
+	s.exclude(b, false)
+	if x.c.left() || f.phase == waiting && !dead && !x.upgrade {
+		return true, x.fail(err)
+	}
+	return false, false
+}
+
+// judge reads a backend's reply: proof pins the session, a denial goes on to the next. Anything else is for the client
+// alone to know, except that an upgrade goes on, since only a 101 shows that it has found its place; its first such reply
+// is kept in case there is no better one.
+func (x *exchange) judge(s *search) (over, more bool) {
+	b := x.decision.Backend
+	if x.up.res.Status == 101 {
+		x.proven(s)
+		return true, x.deliver()
+	}
+	status, out := x.up.res.Status, x.beginReply()
+	held, err := x.holdBack(maxDenial)
+	switch {
+	case err != nil:
+		giveBuffer(out.buf)
+		s.exclude(b, false)
+		return true, x.fail(err)
+	case engineio.IsUnknownSID(status, held, x.decision.SID, x.upgrade):
+		giveBuffer(out.buf)
+		s.exclude(b, true)
+		x.returnUpstream()
+		return false, false
+	case x.upgrade:
+		x.keepAnswer(status, held)
+		giveBuffer(out.buf)
+		return false, false
+	case engineio.ProvesOwner(x.method, status, held):
+		x.proven(s)
+	}
+	return true, x.finishReply(out, held)
+}
+
+// keepAnswer keeps the first reply to an upgrade that is neither a yes nor a denial.
+func (x *exchange) keepAnswer(status int, body []byte) {
+	x.tried = append(x.tried, x.decision.Backend)
+	if x.kept.status == 0 {
+		x.kept = answer{status, plainText, string(body)}
+	}
+}
+
+// maxDenial is how much of a reply is held back to recognise a denial.
+const maxDenial = 4 << 10
+
+// proven pins the session to the backend that has just shown to own it.
+func (x *exchange) proven(s *search) {
+	b := x.decision.Backend
+	x.c.p.cfg.Sessions.Learn(x.decision.SID, b, 0, routing.BySearch)
+	x.c.p.stats.found.Add(1)
+	s.prove(b)
+	if d, err := x.c.p.cfg.Router.Route(x.routingRequest()); err == nil {
+		x.decision.Hold.Release()
+		d.Pin, d.Backend = routing.PinSought, b
+		x.decision = d
+	}
+}
+
+// conclude carries the request to the owner that another one has found, or tells its client that there is none.
+func (x *exchange) conclude(s *search) bool {
+	x.search = nil
+	owner, denied := s.outcome()
+	switch {
+	case owner != nil:
+		x.decision.Backend, x.decision.Hold = owner, owner.Hold()
+		x.placed = true
+		if d, err := x.c.p.cfg.Router.Route(x.routingRequest()); err == nil {
+			x.decision.Hold.Release()
+			x.decision = d
+		}
+		return x.carry()
+	case x.kept.status != 0:
+		return x.reply(x.kept)
+	case denied:
+		x.c.p.cfg.Sessions.Bury(x.decision.SID, unknownFor)
+	}
+	return x.refuse(routing.ErrUnknownSession)
+}

@@ -1,0 +1,139 @@
+package proxy_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy"
+	"github.com/holdfast-proxy/holdfast/routing"
+)
+
+// rig is a proxy on loopback in front of raw backends.
+type rig struct {
+	proxy    *proxy.Proxy
+	pool     *routing.Pool
+	sessions *routing.Sessions
+	addr     string
+	log      logged
+
+	backends []*backend
+}
+
+// startProxy serves a proxy in front of n backends with the IDs b0, b1, …, and shuts it down with the test. change, if
+// not nil, edits the configuration first; the router is made after it, unless it has set one.
+func startProxy(t testing.TB, n int, change func(*proxy.Config)) *rig {
+	t.Helper()
+	g := &rig{pool: routing.NewPool(routing.PoolConfig{}), sessions: routing.NewSessions(routing.SessionsConfig{})}
+	var members []routing.BackendConfig
+	for i := range n {
+		b := startBackend(t, fmt.Sprint("b", i))
+		g.backends = append(g.backends, b)
+		members = append(members, routing.BackendConfig{ID: b.id, URL: b.url()})
+	}
+	cfg := proxy.Config{Pool: g.pool, Sessions: g.sessions, Logger: slog.New(slog.NewTextHandler(&g.log, nil))}
+	if change != nil {
+		change(&cfg)
+	}
+	g.start(t, cfg)
+	if err := g.pool.Set(members); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// start completes the configuration, listens and serves.
+func (g *rig) start(t testing.TB, cfg proxy.Config) {
+	t.Helper()
+	var err error
+	if cfg.Router == nil {
+		cfg.Router, err = routing.NewRouter(routing.Config{Pool: cfg.Pool, Sessions: cfg.Sessions, SIDTag: cfg.SIDTag})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if g.proxy, err = proxy.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.addr = ln.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- g.proxy.Serve(ln) }()
+	t.Cleanup(func() { g.shutdown(t, served) })
+}
+
+// shutdown ends the proxy, and holds it to what no test may cause: a panic, or bytes to a backend that two readers could
+// understand in two ways.
+func (g *rig) shutdown(t testing.TB, served <-chan error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := g.proxy.Shutdown(ctx); err != nil && !errors.Is(err, proxy.ErrShutdown) {
+		t.Errorf("shutdown: %v", err)
+	}
+	if err := <-served; !errors.Is(err, proxy.ErrShutdown) {
+		t.Errorf("serve: %v", err)
+	}
+	if log := g.log.String(); strings.Contains(log, "panic") {
+		t.Errorf("the proxy panicked:\n%s", log)
+	}
+	for _, b := range g.backends {
+		for _, stream := range b.received() {
+			if dispute := judge(stream); dispute != "" {
+				t.Errorf("backend %s got bytes that can be read in two ways: %s", b.id, dispute)
+			}
+		}
+	}
+}
+
+// backend returns the i-th backend, from 0.
+func (g *rig) backend(i int) *backend { return g.backends[i] }
+
+// owner returns the pool's view of the i-th backend.
+func (g *rig) owner(t testing.TB, i int) *routing.Backend {
+	t.Helper()
+	b := g.pool.Snapshot().ByID(g.backends[i].id)
+	if b == nil {
+		t.Fatalf("backend %s is not in the pool", g.backends[i].id)
+	}
+	return b
+}
+
+// eventually waits until the condition holds.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for until := time.Now().Add(patience); !holds(); <-tick.C {
+		if time.Now().After(until) {
+			t.Fatalf("not in %v: %s", patience, what)
+		}
+	}
+}
+
+// logged is a log that may be read while it is written.
+type logged struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
