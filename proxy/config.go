@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -34,6 +35,11 @@ type Config struct {
 
 	// TrustedProxies are the peers whose X-Forwarded-* fields are believed. None: nobody's.
 	TrustedProxies []netip.Prefix
+	// ProxyProtocol has connections from TrustedProxies begin with a PROXY header, version 1 or 2, that names the client.
+	// Everybody else's are served as they are, so that nobody else can give himself another address.
+	ProxyProtocol bool
+	// TLS serves clients over TLS. nil: in the clear. Its NextProtos should be http/1.1 alone.
+	TLS *tls.Config
 	// SourceAddress is the local address that backends are dialled from. Zero: the system chooses.
 	SourceAddress netip.Addr
 
@@ -51,7 +57,9 @@ type Config struct {
 	// OnOutcome is told how each attempt at a backend ended, for the client at that address; it must not block. nil:
 	// nobody is.
 	OnOutcome func(b *routing.Backend, o Outcome, client netip.Addr)
-	// Logger takes one line per event, never per request. nil: nothing is logged.
+	// AccessLog has every request logged.
+	AccessLog bool
+	// Logger takes one line per event, never per request but for AccessLog. nil: nothing is logged.
 	Logger *slog.Logger
 
 	heads http1.Limits
@@ -97,6 +105,8 @@ func (c *Config) complete() error {
 		return fmt.Errorf(`proxy: Cookie.Name "io": want another name, Engine.IO servers set that one themselves`)
 	case c.Cookie.Partitioned && !c.Cookie.Secure:
 		return fmt.Errorf("proxy: Cookie.Partitioned: want Secure as well, browsers ignore the one without the other")
+	case c.ProxyProtocol && len(c.TrustedProxies) == 0:
+		return fmt.Errorf("proxy: ProxyProtocol: want TrustedProxies as well, whose headers to believe")
 	case c.KeyQuery != "" && c.KeyHeader != "":
 		return fmt.Errorf("proxy: KeyQuery %q and KeyHeader %q: want one of them", c.KeyQuery, c.KeyHeader)
 	}

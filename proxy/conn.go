@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -19,7 +18,7 @@ import (
 type conn struct {
 	p *Proxy
 	stream
-	peer   netip.Addr // the other end, as the socket says
+	peer   netip.Addr // the other end, as the socket or a trusted PROXY header says
 	secure bool       // came by TLS
 
 	up    *upConn      // what to abort when the client leaves; written only while the watch is not armed
@@ -36,7 +35,6 @@ type conn struct {
 func newConn(p *Proxy, nc net.Conn) *conn {
 	c := &conn{p: p}
 	c.init(nc)
-	_, c.secure = nc.(*tls.Conn)
 	if ap, err := netip.ParseAddrPort(nc.RemoteAddr().String()); err == nil {
 		c.peer = ap.Addr().Unmap()
 	}
@@ -46,7 +44,11 @@ func newConn(p *Proxy, nc net.Conn) *conn {
 // serve is the connection's goroutine; it ends when the client has left, was refused, or became a tunnel.
 func (c *conn) serve() {
 	defer c.p.forget(c)
+	defer c.p.recovered("ending a client's connection", func() { c.nc.Close() })
 	defer c.finish()
+	if c.open() != nil {
+		return
+	}
 	var err error
 	if c.watch, err = c.p.relay.Watch(c.nc, c.hangup); err != nil {
 		c.p.log.Error("client connection not watched", "err", err)
@@ -165,7 +167,7 @@ func (c *conn) finish() {
 // drainInput reads what a refused client is still sending, within bounds, because closing a socket with unread bytes
 // sends an RST that overtakes the reply (RFC 9112 section 9.6).
 func (c *conn) drainInput() {
-	if half, ok := c.nc.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
+	if half, ok := c.layer.(interface{ CloseWrite() error }); !ok || half.CloseWrite() != nil {
 		return
 	}
 	until := time.Now().Add(lingerTime)

@@ -35,6 +35,7 @@ type exchange struct {
 	up      *upConn
 	retried bool // the one attempt after a reused connection's death has been made
 
+	access   access
 	answered bool // some of the reply has reached the client
 	close    bool // the client's connection ends with this exchange
 }
@@ -54,11 +55,12 @@ func (x *exchange) end() {
 	if x.placed {
 		x.decision.Hold.Release()
 	}
+	x.logRequest()
 	giveBuffer(x.wire)
 	x.c.p.heldBodies.Add(-x.heldBody)
 	x.c.p.busy.Add(-1)
 	clear(x.tried)
-	*x = exchange{req: x.req, facts: facts{origin: x.origin[:0]}, tried: x.tried[:0]}
+	*x = exchange{req: x.req, facts: facts{origin: x.origin[:0]}, tried: x.tried[:0], access: access{path: x.access.path}}
 	exchanges.Put(x)
 }
 
@@ -83,6 +85,9 @@ func (x *exchange) run() bool {
 func (x *exchange) place() error {
 	d, err := x.c.p.cfg.Router.Route(x.routingRequest())
 	x.decision, x.placed = d, err == nil
+	if !errors.Is(err, routing.ErrUnknownSession) {
+		x.c.p.stats.pins[d.Pin].Add(1)
+	}
 	return err
 }
 
@@ -160,7 +165,7 @@ func (x *exchange) again(err error) bool {
 	if f.phase == dialling {
 		return !x.pinned() && x.placeElsewhere()
 	}
-	reusedDied := x.up.reused && len(x.up.buffered()) == 0
+	reusedDied := x.up.reused && !x.up.spoke && len(x.up.buffered()) == 0
 	unseen := f.phase == sending && x.upload == nil
 	x.dropUpstream()
 	if !reusedDied || x.retried || !unseen && !x.repeatable() {
@@ -185,16 +190,19 @@ func (x *exchange) placeElsewhere() bool {
 // awaitReply reads the head of the final reply. Of the interim ones a backend's 100 is swallowed, since the client got
 // ours, and the rest passed on (RFC 9110 section 15.2).
 func (x *exchange) awaitReply() error {
-	for range maxInterim + 1 {
+	for interim := 0; ; interim++ {
 		if err := x.readReplyHead(); err != nil {
 			return err
 		}
+		x.up.spoke = true
 		res := &x.up.res
 		switch {
 		case res.Status == 101 && !x.upgrade:
 			return errUnaskedUpgrade
 		case res.Status == 101 || res.Status >= 200:
 			return nil
+		case interim == maxInterim:
+			return errInterim
 		case res.Status != 100 && x.req.Minor == 1:
 			if err := x.passInterim(); err != nil {
 				return err
@@ -202,7 +210,6 @@ func (x *exchange) awaitReply() error {
 		}
 		x.up.consume(x.up.headLen)
 	}
-	return errInterim
 }
 
 const maxInterim = 10

@@ -28,6 +28,7 @@ type facts struct {
 // identify reads the facts of the request's head and refuses what cannot be told apart safely.
 func (x *exchange) identify() *http1.Error {
 	cfg := &x.c.p.cfg
+	x.noteRequest()
 	x.from = forwardedFrom(x.c.peer, x.req.Fields, cfg.TrustedProxies)
 	x.method = methodName(x.req.Method)
 	x.head = x.method == "HEAD"

@@ -75,8 +75,7 @@ func (x *exchange) holdHandshake() (held []byte, h engineio.Handshake, err error
 			break
 		}
 	}
-	x.c.p.log.Warn("reply to a handshake not understood; its session is not pinned",
-		"backend", x.decision.Backend.ID(), "bytes", len(held))
+	x.c.p.stats.notUnderstood.Add(1)
 	return held, h, nil
 }
 

@@ -94,6 +94,7 @@ func (x *exchange) endPolitely() bool {
 
 // reply sends an answer of our own and says whether the connection can take another request.
 func (x *exchange) reply(a answer) bool {
+	x.access.status = a.status
 	if !x.bodyRead() {
 		x.close, x.c.linger = true, true
 	}

@@ -52,6 +52,7 @@ func (x *exchange) finishReply(out outlet, held []byte) bool {
 // settle decides what the reply's head depends on: whether the client's connection ends with it.
 func (x *exchange) settle() {
 	res := &x.up.res
+	x.access.status = res.Status
 	x.up.noteKeepAlive()
 	if x.c.p.draining.Load() || x.untilClose() || x.upgrade {
 		x.close = true

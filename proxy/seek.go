@@ -151,6 +151,7 @@ func (x *exchange) proven(s *search) {
 	b := x.decision.Backend
 	x.c.p.cfg.Sessions.Learn(x.decision.SID, b, 0, routing.BySearch)
 	x.c.p.stats.found.Add(1)
+	x.c.p.stats.pins[routing.PinSought].Add(1)
 	s.prove(b)
 	if d, err := x.c.p.cfg.Router.Route(x.routingRequest()); err == nil {
 		x.decision.Hold.Release()
@@ -171,6 +172,7 @@ func (x *exchange) conclude(s *search) bool {
 			x.decision.Hold.Release()
 			x.decision = d
 		}
+		x.c.p.stats.pins[routing.PinSought].Add(1)
 		return x.carry()
 	case x.kept.status != 0:
 		return x.reply(x.kept)

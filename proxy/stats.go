@@ -1,26 +1,53 @@
 package proxy
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/holdfast-proxy/holdfast/routing"
+)
+
+// pins is how many ways there are for a request to be placed.
+const pins = int(routing.PinDead) + 1
 
 // stats counts what the proxy has done since it was built.
 type stats struct {
-	searches atomic.Int64
-	asked    atomic.Int64
-	found    atomic.Int64
+	pins          [pins]atomic.Int64
+	searches      atomic.Int64
+	asked         atomic.Int64
+	found         atomic.Int64
+	notUnderstood atomic.Int64
 }
 
-// Stats is what a proxy has done since it was built.
+// Stats is what a proxy has done since it was built, and what it is doing.
 type Stats struct {
-	Searches int64 // searches for a sid that was not known here
-	Asked    int64 // requests that backends got in the course of them
-	Found    int64 // how many of them came to a proof
+	Pins          map[routing.Pin]int64 // requests by what tied them to their backend
+	Searches      int64                 // searches for a sid that was not known here
+	Asked         int64                 // requests that backends got in the course of them
+	Found         int64                 // how many of the searches came to a proof
+	NotUnderstood int64                 // replies to handshakes in which no sid was found
+
+	Connections int64 // clients now, tunnels included
+	Requests    int64 // requests under way now, waiting polls included
+	Tunnels     int   // tunnels open now
 }
 
 // Stats returns the counts so far.
 func (p *Proxy) Stats() Stats {
-	return Stats{
-		Searches: p.stats.searches.Load(),
-		Asked:    p.stats.asked.Load(),
-		Found:    p.stats.found.Load(),
+	s := Stats{
+		Pins:          make(map[routing.Pin]int64, pins),
+		Searches:      p.stats.searches.Load(),
+		Asked:         p.stats.asked.Load(),
+		Found:         p.stats.found.Load(),
+		NotUnderstood: p.stats.notUnderstood.Load(),
+		Connections:   p.count.Load(),
+		Requests:      p.busy.Load(),
+		Tunnels:       p.relay.Len(),
 	}
+	for i := range p.stats.pins {
+		s.Pins[routing.Pin(i)] = p.stats.pins[i].Load()
+	}
+	return s
 }
+
+// Draining says that Shutdown has begun.
+func (p *Proxy) Draining() bool { return p.draining.Load() }

@@ -17,8 +17,9 @@ var errAborted = errors.New("connection aborted")
 // One goroutine reads it and one, possibly another, writes it; abort is anybody's. It holds a buffer only while there
 // are bytes in it, and sets a deadline only when it has to wait: an exchange whose bytes are there costs neither.
 type stream struct {
-	nc  net.Conn
-	raw syscall.RawConn // nil for TLS and other wrappers: then nc.Read and nc.Write serve
+	nc    net.Conn        // the connection itself; its deadlines and Close may be used from any goroutine
+	layer net.Conn        // what is read and written: nc, or TLS over it
+	raw   syscall.RawConn // of nc; nil for TLS and other wrappers: then layer.Read and layer.Write serve
 
 	buf  []byte // lent by takeBuffer; nil while nothing is buffered
 	r, w int    // buf[r:w] has been read and not consumed
@@ -43,7 +44,7 @@ type attempt struct {
 }
 
 func (s *stream) init(nc net.Conn) {
-	s.nc = nc
+	s.nc, s.layer = nc, nc
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return
@@ -119,7 +120,7 @@ func (s *stream) fillWrapped(timeout time.Duration) error {
 	if err := s.readDeadline(timeout); err != nil {
 		return err
 	}
-	n, err := s.nc.Read(s.buf[s.w:])
+	n, err := s.layer.Read(s.buf[s.w:])
 	if n > 0 {
 		err = nil
 	}
@@ -181,7 +182,7 @@ func (s *stream) write(p []byte, timeout time.Duration) error {
 		if err := s.deadline(s.nc.SetWriteDeadline, timeout); err != nil {
 			return err
 		}
-		n, err := s.nc.Write(p[:min(len(p), largeBuffer)])
+		n, err := s.layer.Write(p[:min(len(p), largeBuffer)])
 		if p = p[n:]; err != nil {
 			return s.explain(err)
 		}
@@ -213,7 +214,7 @@ func (s *stream) discard() {
 
 // close ends the connection and gives the buffer back, with whatever was in it.
 func (s *stream) close() {
-	s.nc.Close()
+	s.layer.Close()
 	s.discard()
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy/relay"
@@ -19,7 +20,7 @@ func (x *exchange) tunnel() bool {
 	if err != nil {
 		return x.fail(&clientError{err})
 	}
-	x.answered = true
+	x.answered, x.access.status = true, http.StatusSwitchingProtocols
 	x.c.detach()
 	if !x.c.handOver() {
 		return false
@@ -34,8 +35,8 @@ func (x *exchange) tunnel() bool {
 		p.count.Add(-1)
 	}
 	err = p.relay.Start(relay.Tunnel{
-		Client:      c.nc,
-		Backend:     up.nc,
+		Client:      c.layer,
+		Backend:     up.layer,
 		ToClient:    up.buffered(),
 		ToBackend:   c.buffered(),
 		IdleTimeout: x.tunnelTimeout(),
@@ -55,7 +56,6 @@ func (x *exchange) tunnel() bool {
 // that the client has left already, so that there is nothing to hand over.
 func (c *conn) handOver() bool {
 	c.watch.Stop()
-	c.watch = nil
 	if c.left() {
 		return false
 	}

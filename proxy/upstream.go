@@ -41,6 +41,7 @@ type upConn struct {
 	stream
 	up       *upstream
 	reused   bool
+	spoke    bool // some head of a reply to the present request has been read
 	idleFrom time.Time
 	keepFor  time.Duration // how long it may lie idle, from the backend's Keep-Alive; 0: not announced
 
@@ -84,7 +85,7 @@ func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, erro
 			break
 		}
 		if c.quiet() {
-			c.reused = true
+			c.reused, c.spoke = true, false
 			return c, nil
 		}
 		u.drop(c)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -15,6 +16,8 @@ type client struct {
 	*net.TCPConn
 	t testing.TB
 	r *bufio.Reader
+
+	lastCloses bool // the last reply was to be the connection's last
 }
 
 // dial connects to the proxy; the connection is closed with the test t, before the proxy is shut down.
@@ -52,6 +55,7 @@ func (c *client) replyTo(method string) message {
 	if err != nil {
 		c.t.Fatalf("reply %q: %v", m.raw(), err)
 	}
+	c.lastCloses = strings.EqualFold(m.value("Connection"), "close")
 	return m
 }
 

@@ -76,7 +76,7 @@ func flags() []cli.Flag {
 		flag(balancing, "balance-factor", "X", "1.25", "a cookie or a hash gives no backend more than X times the mean"),
 
 		flag(health, "health-check", "KIND", "engineio", "engineio, http, tcp or off"),
-		flag(health, "health-path", "PATH", "/socket.io/", "path asked by engineio and http checks"),
+		flag(health, "health-path", "PATH", "auto", "path that checks ask for; auto: /socket.io/ for engineio, / for http"),
 		flag(health, "health-interval", "TIME", "2s", "time between two checks of a backend"),
 		flag(health, "health-timeout", "TIME", "1s", "time for one check"),
 		flag(health, "health-rise", "N", "2", "successful checks that bring a backend up"),
@@ -98,10 +98,12 @@ func flags() []cli.Flag {
 		flag(limits, "source-address", "IP", "", "local address to dial backends from"),
 
 		flag(edge, "trusted-proxies", "CIDRS", "", "comma-separated; peers whose X-Forwarded-* fields are believed"),
+		flag(edge, "proxy-protocol", "BOOL", "false", "trusted proxies send a PROXY header, version 1 or 2, on each connection"),
 		flag(edge, "tls-cert", "FILE", "", "certificate chain in PEM; serves TLS on every listener"),
 		flag(edge, "tls-key", "FILE", "", "its private key in PEM"),
 
 		flag(running, "shutdown-timeout", "TIME", "60s", "how long polls and WebSockets may go on after SIGTERM"),
+		flag(running, "access-log", "BOOL", "false", "log every request: where it went, why, and how it ended"),
 		flag(running, "log-format", "FORMAT", "text", "text or json"),
 		flag(running, "log-level", "LEVEL", "info", "debug, info, warn or error"),
 	}

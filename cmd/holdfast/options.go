@@ -26,7 +26,7 @@ type options struct {
 	proxy    proxy.Config
 	health   healthcheck.Config
 	checks   string // engineio, http, tcp or off
-	path     string // what engineio and http checks ask for
+	path     string // what engineio and http checks ask for; "": what is usual
 
 	tlsCert, tlsKey string
 	shutdown        time.Duration
@@ -50,6 +50,7 @@ func readOptions(c *cli.Context) (options, error) {
 	o.readLimits(v)
 	o.readEdge(v)
 	o.shutdown = v.duration("shutdown-timeout")
+	o.proxy.AccessLog = v.boolean("access-log")
 	o.logFormat = v.oneOf("log-format", "text", "json")
 	o.readLogLevel(v)
 	return o, v.err
@@ -190,9 +191,11 @@ func (o *options) readBalancing(v *values) {
 
 func (o *options) readHealth(v *values) {
 	o.checks = v.oneOf("health-check", "engineio", "http", "tcp", "off")
-	o.path = v.text("health-path")
-	if !strings.HasPrefix(o.path, "/") || strings.ContainsAny(o.path, "?# ") {
-		v.fail(wrong("health-path", o.path, "a path that begins with /, without a query"))
+	if path := v.text("health-path"); path != "auto" {
+		o.path = path
+		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?# ") {
+			v.fail(wrong("health-path", path, "auto, or a path that begins with /, without a query"))
+		}
 	}
 	o.health.Interval = v.positive("health-interval")
 	o.health.Timeout = v.positive("health-timeout")
@@ -255,6 +258,10 @@ func (o *options) readEdge(v *values) {
 			return
 		}
 		o.proxy.TrustedProxies = append(o.proxy.TrustedProxies, prefix)
+	}
+	o.proxy.ProxyProtocol = v.boolean("proxy-protocol")
+	if o.proxy.ProxyProtocol && len(o.proxy.TrustedProxies) == 0 {
+		v.fail(wrong("proxy-protocol", "true", "--trusted-proxies as well, to say whose headers to believe"))
 	}
 	o.tlsCert, o.tlsKey = v.text("tls-cert"), v.text("tls-key")
 	switch {

@@ -66,7 +66,6 @@ type holdfast struct {
 	pool    *routing.Pool
 	proxy   *proxy.Proxy
 	checker *healthcheck.Checker // nil without active checks
-	cert    *tls.Config          // nil without TLS
 }
 
 // build makes every part from the options; the errors it finds are mistakes in them.
@@ -106,7 +105,7 @@ func (h *holdfast) loadCertificate() error {
 	if err != nil {
 		return &usageError{fmt.Sprintf("--tls-cert %q, --tls-key %q: %v", h.options.tlsCert, h.options.tlsKey, err)}
 	}
-	h.cert = &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}
+	h.options.proxy.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}
 	return nil
 }
 
@@ -228,7 +227,7 @@ func (h *holdfast) run(ctx context.Context, stop func()) error {
 // open opens every listener, or none.
 func (h *holdfast) open() (all []net.Listener, err error) {
 	for _, addr := range h.options.listen {
-		ln, err := h.listen(addr)
+		ln, err := listen(addr)
 		if err != nil {
 			for _, ln := range all {
 				ln.Close()
@@ -240,16 +239,11 @@ func (h *holdfast) open() (all []net.Listener, err error) {
 	return all, nil
 }
 
-func (h *holdfast) listen(addr string) (ln net.Listener, err error) {
+func listen(addr string) (net.Listener, error) {
 	if path, found := strings.CutPrefix(addr, "unix:"); found {
-		ln, err = net.Listen("unix", path)
-	} else {
-		ln, err = net.Listen("tcp", addr)
+		return net.Listen("unix", path)
 	}
-	if err != nil || h.cert == nil {
-		return ln, err
-	}
-	return tls.NewListener(ln, h.cert), nil
+	return net.Listen("tcp", addr)
 }
 
 func addresses(listeners []net.Listener) string {

@@ -1,0 +1,56 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"time"
+)
+
+// access is what the access log will say of a request; it is filled in only if there is one.
+type access struct {
+	began  time.Time
+	path   []byte // without the query, which holds the sid; a copy
+	status int
+}
+
+// noteRequest begins a request's line in the access log.
+func (x *exchange) noteRequest() {
+	if !x.c.p.cfg.AccessLog {
+		return
+	}
+	path, _, _ := bytes.Cut(x.req.Target, []byte{'?'})
+	x.access = access{began: time.Now(), path: append(x.access.path[:0], path...)}
+}
+
+// logRequest writes the request's line. It holds neither cookies nor bodies, and of a sid only the beginning: who reads
+// logs must not be able to take over sessions.
+func (x *exchange) logRequest() {
+	if x.access.began.IsZero() {
+		return
+	}
+	backend := ""
+	if x.decision.Backend != nil {
+		backend = x.decision.Backend.ID()
+	}
+	x.c.p.log.LogAttrs(context.Background(), slog.LevelInfo, "request",
+		slog.String("method", x.method),
+		slog.String("path", string(x.access.path)),
+		slog.Int("status", x.access.status),
+		slog.String("pin", x.decision.Pin.String()),
+		slog.String("backend", backend),
+		slog.String("sid", shortened(x.query.SID)),
+		slog.String("client", x.from.client.String()),
+		slog.Bool("upgrade", x.upgrade),
+		slog.Duration("took", time.Since(x.access.began)),
+	)
+}
+
+// shortened returns enough of a sid to tell it from others, but not enough to use it.
+func shortened(sid string) string {
+	const shown = 6
+	if len(sid) <= shown {
+		return sid
+	}
+	return sid[:min(shown, len(sid)/2)] + "…"
+}

@@ -1,0 +1,87 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+)
+
+// open reads what precedes the first request: the PROXY header of a trusted proxy, then the TLS handshake.
+func (c *conn) open() error {
+	ctx, cancel := context.WithTimeout(context.Background(), c.p.cfg.HeaderTimeout)
+	defer cancel()
+	var rest []byte
+	if c.p.cfg.ProxyProtocol && contains(c.p.cfg.TrustedProxies, c.peer) {
+		var err error
+		if rest, err = c.readProxyHeader(ctx); err != nil {
+			return err
+		}
+	}
+	if c.p.cfg.TLS == nil {
+		_, c.secure = c.nc.(*tls.Conn) // from a listener of the embedder's
+		c.unread(rest)
+		return nil
+	}
+	layer := tls.Server(&prefixed{Conn: c.nc, rest: rest}, c.p.cfg.TLS)
+	c.layer, c.raw, c.secure = layer, nil, true
+	return layer.HandshakeContext(ctx)
+}
+
+// readProxyHeader takes the client's address from a PROXY header, version 1 or 2, which must be there. A header of kind
+// LOCAL, as health checks send it, changes nothing. It returns the bytes that came behind it.
+func (c *conn) readProxyHeader(ctx context.Context) (rest []byte, err error) {
+	deadline, _ := ctx.Deadline()
+	c.nc.SetReadDeadline(deadline)
+	defer c.nc.SetReadDeadline(time.Time{})
+	r := bufio.NewReader(c.nc)
+	header, err := proxyproto.Read(r)
+	if err != nil {
+		return nil, err
+	}
+	if !header.Command.IsLocal() {
+		if addr, ok := header.SourceAddr.(*net.TCPAddr); ok {
+			ip, _ := netip.AddrFromSlice(addr.IP)
+			c.peer = ip.Unmap()
+		}
+	}
+	rest, _ = r.Peek(r.Buffered())
+	return rest, nil
+}
+
+// unread puts bytes that were read beside the stream back into it.
+func (s *stream) unread(rest []byte) {
+	if len(rest) > 0 {
+		s.buf = takeBuffer(max(len(rest), smallBuffer))
+		s.r, s.w = 0, copy(s.buf, rest)
+	}
+}
+
+// prefixed is a connection of which the first bytes have been read already.
+type prefixed struct {
+	net.Conn
+	rest []byte
+}
+
+func (p *prefixed) Read(b []byte) (int, error) {
+	if len(p.rest) > 0 {
+		n := copy(b, p.rest)
+		p.rest = p.rest[n:]
+		return n, nil
+	}
+	return p.Conn.Read(b)
+}
+
+// SyscallConn lets the watch see the socket.
+func (p *prefixed) SyscallConn() (syscall.RawConn, error) {
+	if sc, ok := p.Conn.(syscall.Conn); ok {
+		return sc.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
