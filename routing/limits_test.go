@@ -1,0 +1,106 @@
+package routing_test
+
+import (
+	"net/netip"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/holdfast-proxy/holdfast/routing"
+)
+
+// inBorrowedMemory calls fn with a string whose memory is written over afterwards, as a carrier's buffers are.
+func inBorrowedMemory(s string, fn func(string)) {
+	buf := []byte(s)
+	fn(unsafe.String(&buf[0], len(buf)))
+	clear(buf)
+}
+
+func TestAMillionSessionsTakeAtMost200BytesEach(t *testing.T) {
+	const n, most = 1_000_000, 200
+	g := newGateway(t, routing.Config{}, many(3)...)
+	before := heap()
+	sids := g.learnMany(n)
+	table := heap() - before
+	own := uint64(n * (16 + 24)) // the test's own list: a string header and its bytes each
+	each := float64(table-own) / n
+	t.Logf("%.0f bytes a session", each)
+	if st := g.sessions.Stats(); st.Proven != n {
+		t.Errorf("%d of %d sessions are pinned", st.Proven, n)
+	}
+	if each > most {
+		t.Errorf("%.0f bytes a session, want at most %d", each, most)
+	}
+	runtime.KeepAlive(sids)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func TestRouteAllocatesNothing(t *testing.T) {
+	for _, how := range []routing.Balance{routing.LeastSessions, routing.RoundRobin, routing.Random, routing.Hash} {
+		g := newGateway(t, routing.Config{Affinity: everyAffinity, Balance: how, SIDTag: true}, many(3)...)
+		g.handshake("s")
+		g.poll("s")
+		token, ip := g.backend("b1").Token(), netip.MustParseAddr("2001:db8::1")
+		tried := g.pool.Snapshot().Backends()[:1]
+		for name, req := range map[string]routing.Request{
+			"a known sid":           {SID: "s"},
+			"an upgrade":            {SID: "s", Upgrade: true},
+			"a tagged sid":          {SID: routing.TagSID("x", token)},
+			"a preflight":           {SID: "x", Passive: true},
+			"an unknown sid, by ip": {SID: "x", ClientIP: ip},
+			"an unknown sid":        {SID: "x"},
+			"a cookie":              {Cookie: token, Opens: true},
+			"a key":                 {Key: "room-1", Opens: true},
+			"an address":            {ClientIP: ip, Opens: true},
+			"a new session":         {Opens: true},
+			"a page":                {},
+		} {
+			n := testing.AllocsPerRun(100, func() {
+				d, _ := g.router.Route(req)
+				d.Hold.Release()
+				d, _ = g.router.RouteExcept(req, tried)
+				d.Hold.Release()
+			})
+			if n != 0 {
+				t.Errorf("%v, %s: %v allocations, want none", how, name, n)
+			}
+		}
+		buf := make([]*routing.Backend, 3)
+		if n := testing.AllocsPerRun(100, func() {
+			g.pool.Snapshot().SeekOrder(buf, routing.Request{Cookie: token, Key: "room-1", ClientIP: ip})
+		}); n != 0 {
+			t.Errorf("%v: SeekOrder allocates %v times, want none", how, n)
+		}
+	}
+}
+
+// TestImports keeps the package free of any transport, so that every carrier can embed it.
+func TestImports(t *testing.T) {
+	const module = "github.com/holdfast-proxy/holdfast/routing"
+	for _, pkg := range []string{module, module + "/engineio"} {
+		out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}+{{end}}{{.ImportPath}}", pkg).CombinedOutput()
+		if err != nil {
+			t.Fatalf("go list: %v\n%s", err, out)
+		}
+		for dep := range strings.Lines(string(out)) {
+			dep, foreign := strings.CutPrefix(strings.TrimSpace(dep), "+") // a plus marks what is not the standard library's
+			switch {
+			case dep == "net", dep == "net/http", strings.Contains(dep, "fasthttp"):
+				t.Errorf("%s imports %s", pkg, dep)
+			case !foreign, strings.HasPrefix(dep, module):
+			case pkg == module && strings.HasPrefix(dep, "github.com/hashicorp/golang-lru/v2/"):
+			default:
+				t.Errorf("%s imports %s, which is outside the standard library", pkg, dep)
+			}
+		}
+	}
+}

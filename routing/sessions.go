@@ -1,0 +1,164 @@
+package routing
+
+import (
+	"hash/maphash"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// MaxSID is how many bytes a sid may have to be pinned.
+	MaxSID = 256
+
+	defaultLimit = 1_000_000
+	defaultTTL   = 2 * time.Minute
+	maxShards    = 256
+	minPerShard  = 1024 // fewer pins are not worth a lock of their own
+	sweepChunk   = 256  // entries looked at under one lock, some 50 µs
+)
+
+// SessionsConfig is what a table of sessions is built from. The zero value works.
+type SessionsConfig struct {
+	// Limit is how many sids may be pinned. 0: 1,000,000, at under 200 bytes each for sids of 20 characters; after a
+	// flood the emptied index may keep 50 bytes each. An eighth of it is kept for sessions that have not come back since
+	// their handshake. It is shared out among up to 256 parts, one of which may be full a few percent early.
+	Limit int
+	// Now is the clock; it is read in Learn, Bury and Sweep only, and what it said last is good for the rest. nil: time.Now.
+	Now func() time.Time
+}
+
+// Proof is how a session's backend came to be known.
+type Proof uint8
+
+// The proofs.
+const (
+	ByHandshake Proof = iota // the reply that opened the session passed through here
+	BySearch                 // a backend was asked for the sid and answered as its owner
+)
+
+// String returns the proof's name in logs and answers.
+func (p Proof) String() string { return nameOf(p, "handshake", "search") }
+
+// Sessions is the table of pinned sids. A pin is unproven until its session's next request, then proven, and held while
+// a poll or tunnel of it is open. In a full table an unproven pin makes room, then the proven one that was longest
+// without a request; held ones are never evicted.
+type Sessions struct {
+	shards []shard // their number is a power of two
+	seed   maphash.Seed
+	now    func() time.Time
+	start  time.Time
+	clock  atomic.Uint32 // seconds since start when now was last read
+	at     atomic.Uint32 // the shard that the next Sweep begins with
+
+	evictedUnproven, evictedProven, notStored, expired atomic.Uint64
+}
+
+// NewSessions returns an empty table.
+func NewSessions(c SessionsConfig) *Sessions {
+	if c.Limit <= 0 {
+		c.Limit = defaultLimit
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	n := 1
+	for n < maxShards && c.Limit/(2*n) >= minPerShard {
+		n *= 2
+	}
+	s := &Sessions{shards: make([]shard, n), seed: maphash.MakeSeed(), now: c.Now, start: c.Now()}
+	for i := range s.shards {
+		s.shards[i].init(s, (c.Limit+n-1)/n)
+	}
+	return s
+}
+
+// shardOf returns where sid is or would be.
+func (s *Sessions) shardOf(sid string) *shard {
+	return &s.shards[maphash.String(s.seed, sid)&uint64(len(s.shards)-1)]
+}
+
+// tick reads the clock. Time never runs backwards here.
+func (s *Sessions) tick() uint32 {
+	now := uint32(max(0, s.now().Sub(s.start)/time.Second))
+	for {
+		was := s.clock.Load()
+		if now <= was || s.clock.CompareAndSwap(was, now) {
+			return max(now, was)
+		}
+	}
+}
+
+func (s *Sessions) follow(sid string, tagged *Backend, req *Request) finding {
+	return s.shardOf(sid).follow(sid, tagged, req)
+}
+
+// Learn pins sid to b's current incarnation. It is for sessions that no Hold has opened: those found by a search (a
+// handshake's reply is learned with Hold.Learn, which takes over its reserved place). ttl is how long the session can live
+// without a request; 0: 2 minutes.
+//
+// A handshake's pin replaces any other. A search's pin replaces only a search's, and does not raise a buried sid. Learn
+// reports whether sid is pinned to b now.
+func (s *Sessions) Learn(sid string, b *Backend, ttl time.Duration, proof Proof) bool {
+	pin := session{on: b.life.Load()}
+	if proof == BySearch {
+		pin.flags = sought
+	}
+	return s.learn(sid, pin, ttl, false)
+}
+
+func (s *Sessions) learn(sid string, pin session, ttl time.Duration, reserved bool) bool {
+	if sid == "" || len(sid) > MaxSID {
+		return false
+	}
+	if ttl <= 0 {
+		ttl = defaultTTL
+	}
+	now := s.tick()
+	pin.since, pin.placed, pin.used = now, now, now
+	pin.ttl = uint16(min(seconds(ttl), 1<<16-1))
+	return s.shardOf(sid).learn(sid, &pin, reserved)
+}
+
+// Forget unpins sid. Its open requests go on.
+func (s *Sessions) Forget(sid string) {
+	sh := s.shardOf(sid)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if pin := sh.find(sid); pin != nil {
+		sh.remove(sid, pin)
+	}
+}
+
+// Bury unpins sid and has Route refuse it with ErrGone for a while: about 30 s for a session that was ended here, about
+// 5 s for one that a search has found nowhere. A handshake that gives out the sid again raises it; so does a flood of
+// other burials, since their number is bounded by a sixteenth of the limit.
+func (s *Sessions) Bury(sid string, d time.Duration) {
+	if sid == "" || len(sid) > MaxSID {
+		return
+	}
+	s.shardOf(sid).bury(sid, s.tick()+uint32(seconds(d)))
+}
+
+// Sweep moves the table's clock, looks at up to limit old entries, and removes those whose session has been silent for
+// longer than it can live; it returns how many. Call it about once a second, with a limit that passes the whole table in a
+// minute. It never holds a lock for longer than it takes to look at a few hundred entries.
+func (s *Sessions) Sweep(limit int) (removed int) {
+	now := s.tick()
+	for range s.shards {
+		sh := &s.shards[s.at.Load()&uint32(len(s.shards)-1)]
+		for more := true; more && limit > 0; {
+			chunk := min(limit, sweepChunk)
+			seen, gone := sh.sweep(now, chunk)
+			limit, removed, more = limit-seen, removed+gone, seen == chunk
+		}
+		if limit <= 0 {
+			break
+		}
+		s.at.Add(1)
+	}
+	s.expired.Add(uint64(removed))
+	return removed
+}
+
+// seconds rounds up, so that no deadline comes early.
+func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }

@@ -1,0 +1,212 @@
+package routing
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+const (
+	placeAge   = 8  // seconds before a used session is moved to its LRU's young end again
+	sweepAge   = 60 // seconds after which Sweep looks at a session that nobody moved
+	evictTries = 32 // held sessions stepped over, at most, to find one to evict
+)
+
+// shard is one part of the table with its own lock. A sid is in at most one of its three lists. The LRUs are larger
+// than they may become, so that they never evict by themselves: what leaves them must be counted off first.
+type shard struct {
+	mu       sync.Mutex
+	table    *Sessions
+	limit    int                              // unproven and proven pins together
+	unproven *simplelru.LRU[string, *session] // a handshake, and nothing since
+	proven   *simplelru.LRU[string, *session] // at most limit less its eighth, unless more are held
+	buried   *simplelru.LRU[string, uint32]   // sids that are refused, and until when
+	held     int                              // proven pins with an open poll or tunnel
+	_        [64]byte                         // keeps the next shard's lock out of this one's cache line
+}
+
+// init makes the shard ready; limit is at least 1.
+func (sh *shard) init(table *Sessions, limit int) {
+	sh.table, sh.limit = table, limit
+	sh.unproven, _ = simplelru.NewLRU[string, *session](limit+1, nil) // fails for sizes below 1 only
+	sh.proven, _ = simplelru.NewLRU[string, *session](limit+1, nil)
+	sh.buried, _ = simplelru.NewLRU[string, uint32](limit/16+1, nil)
+}
+
+// pinState is what the table knows about a sid.
+type pinState uint8
+
+const (
+	pinUnknown pinState = iota
+	pinAlive
+	pinGone // its incarnation is dead, or it was buried
+)
+
+// finding is what follow found.
+type finding struct {
+	state pinState
+	pin   Pin
+	ttl   time.Duration
+	hold  Hold
+}
+
+// follow finds sid's pin and takes a hold on it. With a tagged backend it looks only for a pin to that one.
+func (sh *shard) follow(sid string, tagged *Backend, req *Request) finding {
+	now := sh.table.clock.Load()
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	s := sh.find(sid)
+	switch {
+	case s == nil && sh.isBuried(sid, now):
+		return finding{state: pinGone}
+	case s == nil, tagged != nil && s.on.backend.id != tagged.id:
+		return finding{}
+	case s.on.dead.Load():
+		return finding{state: pinGone}
+	}
+	s.on.inFlight.Add(1)
+	found := finding{pinAlive, s.pin(), time.Duration(s.ttl) * time.Second, Hold{on: s.on}}
+	if req.Passive {
+		return found
+	}
+	found.hold.pin, found.hold.shard, found.hold.tunnel = s, sh, req.Upgrade
+	sh.use(sid, s, now, req)
+	return found
+}
+
+// use notes a request of a session: it is held, counts, is young, and is proven.
+func (sh *shard) use(sid string, s *session, now uint32, req *Request) {
+	if !s.held() {
+		sh.held++
+	}
+	if req.Upgrade {
+		s.tunnels++
+	} else {
+		s.polls++
+	}
+	if req.EIO != 0 {
+		s.eio = req.eio()
+	}
+	s.count()
+	s.flags &^= leaving
+	s.used = now
+	switch {
+	case !s.is(proven):
+		sh.prove(sid, s, now)
+	case now >= s.placed+placeAge: // not each time: saves a look at both neighbours in the list
+		sh.proven.Get(sid)
+		s.placed = now
+	}
+}
+
+// prove moves a held session among the proven ones. These may take all room but an eighth, which is kept for handshakes.
+func (sh *shard) prove(sid string, s *session, now uint32) {
+	sh.unproven.Remove(sid)
+	sh.proven.Add(strings.Clone(sid), s)
+	s.flags |= proven
+	s.placed = now
+	if sh.proven.Len() > sh.limit-sh.limit/8 {
+		sh.evictProven(now)
+	}
+}
+
+// leave notes that the client of a held session has taken leave.
+func (sh *shard) leave(s *session) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	s.flags |= leaving
+}
+
+// release ends a hold. A session whose last hold was a tunnel, or whose client has taken leave, stops counting until it
+// is seen again.
+func (sh *shard) release(s *session, tunnel bool) {
+	now := sh.table.clock.Load()
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if tunnel {
+		s.tunnels--
+	} else {
+		s.polls--
+	}
+	s.used = now
+	if s.held() || s.is(detached) {
+		return
+	}
+	sh.held--
+	if tunnel || s.is(leaving) {
+		s.discount()
+	}
+}
+
+// learn pins sid. With reserved, its place is counted already. It reports whether sid is now pinned to s.on.
+func (sh *shard) learn(sid string, s *session, reserved bool) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	old := sh.find(sid)
+	if s.is(sought) {
+		if old != nil && (!old.is(sought) || old.on == s.on) {
+			return old.on == s.on
+		}
+		if sh.isBuried(sid, s.since) {
+			return false
+		}
+	}
+	if old != nil {
+		sh.remove(sid, old) // overwriting would leave it counted
+	}
+	sh.buried.Remove(sid)
+	if !sh.makeRoom(s.since) {
+		sh.table.notStored.Add(1)
+		return false
+	}
+	if reserved {
+		s.flags |= counted
+	} else {
+		s.count()
+	}
+	sh.unproven.Add(strings.Clone(sid), s)
+	return true
+}
+
+// bury refuses sid until then, and unpins it.
+func (sh *shard) bury(sid string, until uint32) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if s := sh.find(sid); s != nil {
+		sh.remove(sid, s)
+	}
+	sh.buried.Add(strings.Clone(sid), until)
+}
+
+func (sh *shard) isBuried(sid string, now uint32) bool {
+	until, ok := sh.buried.Peek(sid)
+	return ok && now <= until
+}
+
+// find returns sid's session without changing its place, nil if there is none.
+func (sh *shard) find(sid string) *session {
+	if s, ok := sh.proven.Peek(sid); ok {
+		return s
+	}
+	s, _ := sh.unproven.Peek(sid)
+	return s
+}
+
+func (sh *shard) listOf(s *session) *simplelru.LRU[string, *session] {
+	if s.is(proven) {
+		return sh.proven
+	}
+	return sh.unproven
+}
+
+// remove takes a session out of the table and off its owner's count. Holds on it may still be open.
+func (sh *shard) remove(sid string, s *session) {
+	sh.listOf(s).Remove(sid)
+	s.discount()
+	s.flags |= detached
+	if s.held() {
+		sh.held--
+	}
+}
