@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
+	"github.com/holdfast-proxy/holdfast/routing/engineio"
 )
 
 // heldBody is the length up to which a request's body is read before the backend is troubled: it then goes out with
@@ -27,6 +28,7 @@ func (x *exchange) collect() error {
 		x.upload = newUpload(x.c, body)
 		return nil
 	}
+	head := len(x.wire)
 	for !body.Done() {
 		data, err := x.c.nextPart(body)
 		if err != nil {
@@ -34,6 +36,7 @@ func (x *exchange) collect() error {
 		}
 		x.wire = append(x.wire, data...)
 	}
+	x.leaves = x.pinned() && x.method == "POST" && engineio.EndsSession(x.wire[head:], x.query.EIO)
 	x.c.release()
 	return nil
 }

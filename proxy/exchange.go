@@ -53,6 +53,9 @@ func newExchange(c *conn) *exchange {
 func (x *exchange) end() {
 	x.dropUpstream()
 	if x.placed {
+		if x.leaves || x.c.left() {
+			x.decision.Hold.Leave()
+		}
 		x.decision.Hold.Release()
 	}
 	x.logRequest()

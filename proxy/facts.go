@@ -15,6 +15,7 @@ type facts struct {
 
 	engineIO   bool   // the request is Engine.IO's
 	upgrade    bool   // it asks for a WebSocket
+	leaves     bool   // it is a session's last: its body ends with a close packet
 	opens      bool   // it opens a session: Engine.IO without a sid, other than a preflight
 	head       bool   // HEAD: the reply has no body
 	method     string // GET, POST, HEAD or OPTIONS, "" for any other
