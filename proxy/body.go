@@ -138,7 +138,9 @@ func (u *upload) run() {
 	for !u.body.Done() {
 		data, err := u.c.nextPart(u.body)
 		if err != nil {
-			u.fault, _ = err.(*http1.Error)
+			if u.fault, _ = err.(*http1.Error); u.fault == nil {
+				u.c.gone.Store(true)
+			}
 			u.up.abort() // a body cut short must never look whole
 			return
 		}
@@ -148,6 +150,20 @@ func (u *upload) run() {
 	}
 	if out.finish() == nil {
 		u.whole.Store(true)
+	}
+}
+
+// uploading says that the client is still sending its body, as slowly as BodyTimeout lets it: the backend's time to
+// answer has not begun.
+func (x *exchange) uploading() bool {
+	if x.upload == nil {
+		return false
+	}
+	select {
+	case <-x.upload.done:
+		return false
+	default:
+		return true
 	}
 }
 

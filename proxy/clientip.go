@@ -37,7 +37,9 @@ func forwardedFrom(peer netip.Addr, fields []http1.Field, trusted []netip.Prefix
 	}
 	for rest := f.chain; len(rest) > 0; {
 		var last []byte
-		rest, last = cutLast(rest)
+		if rest, last = cutLast(rest); len(last) == 0 {
+			continue // RFC 9110 section 5.6.1.2
+		}
 		addr, ok := parseForwarded(last)
 		if !ok {
 			break // whoever wrote this is not a proxy that we can trust: what is left of it counts for nothing

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/relay"
 )
 
 const (
@@ -20,6 +23,11 @@ const (
 
 // drain waits until the clients have nothing under way, or ctx is done.
 func (p *Proxy) drain(ctx context.Context) error {
+	var tunnels sync.WaitGroup
+	defer tunnels.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tunnels.Go(func() { p.relay.Drain(ctx, relay.DrainOptions{Rate: p.drainRate(ctx)}) })
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
 	quiet := time.Now()
@@ -35,6 +43,16 @@ func (p *Proxy) drain(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// drainRate is how many tunnels are ended in a second so that the last has ended before ctx has.
+func (p *Proxy) drainRate(ctx context.Context) float64 {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	const share = 0.8 // of the time; the rest is for tunnels that are never quiet
+	return float64(p.relay.Len()+1) / max(share*time.Until(deadline).Seconds(), 0.001)
 }
 
 // endAll tells every waiting client that its session is over, lets idle connections go, and cuts, after a grace, those

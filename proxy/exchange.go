@@ -136,6 +136,9 @@ func (x *exchange) attempt() error {
 		return &failure{dialling, err}
 	}
 	x.c.attach(x.up, x.upload != nil)
+	if x.c.p.over(x.decision.Backend) {
+		return &failure{dialling, errAborted}
+	}
 	if err := x.up.write(x.wire, x.c.p.cfg.BodyTimeout); err != nil {
 		return &failure{sending, err}
 	}
@@ -235,7 +238,7 @@ func (x *exchange) readReplyHead() error {
 		}
 		seen = len(up.buffered())
 		up.room(x.c.p.cfg.MaxHeaderBytes)
-		if err := up.fill(x.patience()); isTimeout(err) && x.presume() {
+		if err := up.fill(x.patience()); isTimeout(err) && (x.presume() || x.uploading()) {
 			continue
 		} else if err != nil {
 			return err

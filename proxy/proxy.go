@@ -133,7 +133,7 @@ func (p *Proxy) disown(ln net.Listener) {
 func (p *Proxy) admitConn(nc net.Conn) {
 	if p.count.Add(1) > int64(p.cfg.MaxConnections) {
 		p.count.Add(-1)
-		turnAway(nc)
+		p.turnAway(nc)
 		return
 	}
 	c := newConn(p, nc)
@@ -182,6 +182,17 @@ func (p *Proxy) End(b *routing.Backend) {
 		u.(*upstream).sweep(time.Time{})
 	}
 	p.relay.EndGroup(b)
+}
+
+// over says that nothing more may wait for b: it is Down, or the proxy is ending. It is asked once a request or tunnel can
+// be seen by End and Shutdown, so that none slips through between a decision and its registration.
+func (p *Proxy) over(b *routing.Backend) bool {
+	select {
+	case <-p.stop:
+		return true
+	default:
+		return b.State() == routing.Down
+	}
 }
 
 // backendRemoved forgets the connections of a backend that has left the pool.

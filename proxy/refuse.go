@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
 	"github.com/holdfast-proxy/holdfast/routing"
@@ -149,9 +150,15 @@ func appendCORS(dst, origin []byte) []byte {
 	return append(dst, "\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n"...)
 }
 
-// turnAway refuses a connection before a goroutine is spent on it.
-func turnAway(nc net.Conn) {
-	x := exchange{close: true}
-	nc.Write(x.appendAnswer(nil, tooMany))
+// turnAway refuses a connection before a goroutine is spent on it. A TLS client is not told why: that would take a
+// handshake.
+func (p *Proxy) turnAway(nc net.Conn) {
+	if _, wrapped := nc.(interface{ NetConn() net.Conn }); p.cfg.TLS == nil && !wrapped {
+		x := exchange{close: true}
+		nc.SetWriteDeadline(time.Now().Add(turnAwayTime))
+		nc.Write(x.appendAnswer(nil, tooMany))
+	}
 	nc.Close()
 }
+
+const turnAwayTime = 10 * time.Millisecond

@@ -47,6 +47,9 @@ func (x *exchange) tunnel() bool {
 		p.log.Error("tunnel not started", "err", err)
 		done(relay.Stats{})
 	}
+	if p.over(x.decision.Backend) {
+		p.relay.EndGroup(x.decision.Backend)
+	}
 	up.discard()
 	c.discard()
 	return false

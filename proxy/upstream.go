@@ -148,6 +148,7 @@ func (u *upstream) dial(timeout time.Duration) (net.Conn, error) {
 // put takes back a connection whose exchange has ended exactly where its reply said.
 func (u *upstream) put(c *upConn) {
 	c.release()
+	c.nc.SetReadDeadline(time.Time{}) // an old one would make quiet see nothing
 	u.mu.Lock()
 	delete(u.busy, c)
 	full := len(u.idle) >= idlePerBackend || c.aborted.Load() || u.backend.State() == routing.Down
