@@ -1,0 +1,5 @@
+//go:build !unix
+
+package relay
+
+func (in *intake) openRaw() bool { return false }

@@ -1,0 +1,303 @@
+package relay_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/holdfast-proxy/holdfast/proxy/relay"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait of a test that would otherwise hang.
+const patience = 30 * time.Second
+
+// lane is a way for bytes to travel: every rule holds on all of them.
+type lane struct {
+	name    string
+	loops   int
+	network string
+	tls     bool // the client speaks TLS, which no loop carries
+}
+
+var lanes = []lane{
+	{name: "epoll loop, TCP", network: "tcp"},
+	{name: "epoll loop, Unix sockets", network: "unix"},
+	{name: "goroutine pair, TCP", network: "tcp", loops: -1},
+	{name: "goroutine pair, Unix sockets", network: "unix", loops: -1},
+	{name: "goroutine pair, TLS client", network: "tcp", tls: true},
+}
+
+// onEveryLane runs a test of a rule with a relay of its own on each lane.
+func onEveryLane(t *testing.T, test func(t *testing.T, k *kit)) {
+	for _, l := range lanes {
+		t.Run(l.name, func(t *testing.T) { test(t, newKit(t, l)) })
+	}
+}
+
+// kit is a running relay on a clock that the test turns, with listeners to make connections through. At its end it
+// checks that the relay leaves no descriptor behind.
+type kit struct {
+	lane
+	relay *relay.Relay
+	clock *fakeClock
+	log   *logBook
+	ran   chan error // what Run returned
+
+	t      testing.TB
+	near   net.Listener
+	mu     sync.Mutex
+	opened []net.Conn
+}
+
+func newKit(t testing.TB, l lane) *kit {
+	t.Helper()
+	k := newIdleKit(t, l)
+	k.run(context.Background())
+	return k
+}
+
+// newIdleKit is a kit whose relay does not run yet.
+func newIdleKit(t testing.TB, l lane) *kit {
+	t.Helper()
+	before := openDescriptors(t)
+	t.Cleanup(func() {
+		if after := openDescriptors(t); after != before {
+			t.Errorf("%d descriptors open at the end, %d at the beginning", after, before)
+		}
+	})
+	k := &kit{lane: l, t: t, clock: newFakeClock(), log: &logBook{}, ran: make(chan error, 1)}
+	logger := slog.New(slog.NewTextHandler(k.log, nil))
+	var err error
+	k.relay, err = relay.NewWithClock(relay.Config{Loops: l.loops, Logger: logger}, k.clock.now, k.clock.after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := "127.0.0.1:0"
+	if l.network == "unix" {
+		addr = filepath.Join(t.TempDir(), "s")
+	}
+	if k.near, err = net.Listen(l.network, addr); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.close)
+	return k
+}
+
+func (k *kit) run(ctx context.Context) {
+	go func() { k.ran <- k.relay.Run(ctx) }()
+}
+
+func (k *kit) close() {
+	if err := k.relay.Close(); err != nil {
+		k.t.Error("Close:", err)
+	}
+	k.near.Close()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, c := range k.opened {
+		c.Close()
+	}
+}
+
+// connect returns both ends of a new connection: the one for the relay, and the peer's.
+func (k *kit) connect() (near, far net.Conn) {
+	k.t.Helper()
+	far, err := net.Dial(k.network, k.near.Addr().String())
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	if near, err = k.near.Accept(); err != nil {
+		k.t.Fatal(err)
+	}
+	far.SetDeadline(time.Now().Add(patience))
+	k.mu.Lock()
+	k.opened = append(k.opened, far)
+	k.mu.Unlock()
+	return near, far
+}
+
+// connectClient is connect for the client's side, over TLS where the lane says so.
+func (k *kit) connectClient() (near, far net.Conn) {
+	k.t.Helper()
+	near, far = k.connect()
+	if !k.tls {
+		return near, far
+	}
+	server := tls.Server(near, serverTLS())
+	peer := tls.Client(far, &tls.Config{InsecureSkipVerify: true})
+	shaken := make(chan error, 1)
+	go func() { shaken <- peer.Handshake() }()
+	if err := server.Handshake(); err != nil {
+		k.t.Fatal(err)
+	}
+	if err := <-shaken; err != nil {
+		k.t.Fatal(err)
+	}
+	return server, peer
+}
+
+// tunnel is a running tunnel as its two peers see it.
+type tunnel struct {
+	t               testing.TB
+	client, backend net.Conn
+	done            chan relay.Stats
+}
+
+// open starts a tunnel. Connections and Done are filled in.
+func (k *kit) open(spec relay.Tunnel) *tunnel {
+	k.t.Helper()
+	tn := k.prepare(&spec)
+	if err := k.relay.Start(spec); err != nil {
+		k.t.Fatal(err)
+	}
+	return tn
+}
+
+// prepare fills in what a spec lacks.
+func (k *kit) prepare(spec *relay.Tunnel) *tunnel {
+	k.t.Helper()
+	tn := &tunnel{t: k.t, done: make(chan relay.Stats, 2)} // a second call would be seen by whoever looks
+	spec.Client, tn.client = k.connectClient()
+	spec.Backend, tn.backend = k.connect()
+	if spec.Done == nil {
+		spec.Done = func(s relay.Stats) { tn.done <- s }
+	}
+	return tn
+}
+
+// ended waits for the tunnel's end and checks its cause, and that Done came once.
+func (tn *tunnel) ended(want relay.Cause) relay.Stats {
+	tn.t.Helper()
+	s := receive(tn.t, tn.done)
+	if s.Cause != want {
+		tn.t.Errorf("tunnel ended because of %q, want %q", s.Cause, want)
+	}
+	select {
+	case <-tn.done:
+		tn.t.Error("Done called twice")
+	default:
+	}
+	return s
+}
+
+// exchange sends a message each way and expects it whole at the other side.
+func (tn *tunnel) exchange() {
+	tn.t.Helper()
+	pass(tn.t, tn.client, tn.backend, "ping")
+	pass(tn.t, tn.backend, tn.client, "pong")
+}
+
+func pass(t testing.TB, from, to net.Conn, msg string) {
+	t.Helper()
+	say(t, from, msg)
+	hear(t, to, msg)
+}
+
+func say(t testing.TB, c net.Conn, msg string) {
+	t.Helper()
+	if _, err := io.WriteString(c, msg); err != nil {
+		t.Fatal("write:", err)
+	}
+}
+
+func hear(t testing.TB, c net.Conn, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(c, got); err != nil || string(got) != want {
+		t.Fatalf("read %q, %v; want %q", got[:n], err, want)
+	}
+}
+
+// hearEOF expects the orderly end of the stream and nothing before it.
+func hearEOF(t testing.TB, c net.Conn) {
+	t.Helper()
+	if rest, err := io.ReadAll(c); err != nil || len(rest) > 0 {
+		t.Fatalf("read %d bytes, %v; want a plain end", len(rest), err)
+	}
+}
+
+func closeWrite(t testing.TB, c net.Conn) {
+	t.Helper()
+	if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reset closes a connection with an RST.
+func reset(c net.Conn) {
+	if w, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = w.NetConn()
+	}
+	c.(*net.TCPConn).SetLinger(0)
+	c.Close()
+}
+
+func receive[T any](t testing.TB, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatal("nothing happened")
+		panic("unreachable")
+	}
+}
+
+// openDescriptors counts the process's descriptors where the system shows them.
+func openDescriptors(t testing.TB) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(list)
+}
+
+// logBook keeps what is logged.
+type logBook struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBook) lines() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Split(strings.TrimSpace(l.text.String()), "\n")
+}
+
+// serverTLS is the configuration of a server with a certificate that nobody knows.
+var serverTLS = sync.OnceValue(func() *tls.Config {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+})

@@ -1,0 +1,147 @@
+package relay
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+type nobody struct{ name string }
+
+func (*nobody) ready(uint32) {}
+func (*nobody) fail()        {}
+
+func TestAStaleTokenFindsNobody(t *testing.T) {
+	var tab table
+	a, b := &nobody{"a"}, &nobody{"b"}
+	first := tab.add(a)
+	if !tab.remove(first) || tab.remove(first) {
+		t.Error("a token is removed once")
+	}
+	second := tab.add(b)
+	if uint32(first) != uint32(second) {
+		t.Error("the slot was not used again")
+	}
+	if tab.find(first) != nil || tab.find(second) != b {
+		t.Error("the old token finds the new handler")
+	}
+	third := tab.add(a)
+	if tab.find(third) != a || tab.find(second) != b {
+		t.Error("handlers mixed up")
+	}
+}
+
+// pairOf returns both ends of a TCP connection.
+func pairOf(t *testing.T) (near, far *net.TCPConn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	return s.(*net.TCPConn), c.(*net.TCPConn)
+}
+
+// registered returns what an epoll instance watches, as the kernel tells it.
+func registered(t *testing.T, l *loop) (list []string) {
+	t.Helper()
+	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", l.epoll))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(info)) {
+		if strings.HasPrefix(line, "tfd:") {
+			list = append(list, strings.Join(strings.Fields(line)[2:4], " "))
+		}
+	}
+	return list
+}
+
+// TestASideThatIsNotReadIsNotWatched covers the trap that EPOLLHUP and EPOLLERR cannot be masked: a client that resets
+// while the backend does not read would otherwise be reported over and over.
+func TestASideThatIsNotReadIsNotWatched(t *testing.T) {
+	r, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go r.Run(t.Context())
+	defer r.Close()
+	near, clientEnd := pairOf(t)
+	backendNear, backendEnd := pairOf(t)
+	done := make(chan Stats, 1)
+	r.Start(Tunnel{Client: near, Backend: backendNear, Done: func(s Stats) { done <- s }})
+	l := r.loops[0]
+	const readable, readableAndWritable = "events: 19", "events: 1d" // with EPOLLERR and EPOLLHUP, which are always there
+	if got := registered(t, l); len(got) != 2 || got[0] != readable || got[1] != readable {
+		t.Errorf("epoll watches %q at first", got)
+	}
+	for p := make([]byte, 64<<10); err == nil; {
+		clientEnd.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+		_, err = clientEnd.Write(p)
+	}
+	// The backend is still read, and waited for until it takes more.
+	if got := registered(t, l); len(got) != 1 || got[0] != readableAndWritable {
+		t.Errorf("epoll watches %q while the backend is blocked, want it alone", got)
+	}
+	clientEnd.SetLinger(0)
+	clientEnd.Close()
+	io.Copy(io.Discard, backendEnd)
+	backendEnd.Close()
+	if s := <-done; s.Cause != ClientFailed {
+		t.Error("ended because of", s.Cause)
+	}
+}
+
+// TestAPanicInTheLoopEndsThatTunnelOnly takes the loop's buffer away for one tunnel.
+func TestAPanicInTheLoopEndsThatTunnelOnly(t *testing.T) {
+	var book strings.Builder
+	r, err := New(Config{Logger: slog.New(slog.NewTextHandler(&book, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := r.loops[0]
+	buf := l.buf
+	l.buf = nil
+	near, clientEnd := pairOf(t)
+	backendNear, backendEnd := pairOf(t)
+	done := make(chan Stats, 1)
+	r.Start(Tunnel{Client: near, Backend: backendNear, Done: func(s Stats) {
+		l.buf = buf // Done runs on the loop's goroutine
+		done <- s
+	}})
+	go r.Run(t.Context())
+	io.WriteString(clientEnd, "ping")
+	if s := <-done; s.Cause != Panicked {
+		t.Error("ended because of", s.Cause)
+	}
+	if _, err := backendEnd.Read(make([]byte, 1)); err == nil {
+		t.Error("the backend's side is open")
+	}
+
+	near, clientEnd = pairOf(t)
+	backendNear, backendEnd = pairOf(t)
+	r.Start(Tunnel{Client: near, Backend: backendNear})
+	io.WriteString(clientEnd, "ping")
+	if _, err := io.ReadFull(backendEnd, make([]byte, 4)); err != nil {
+		t.Error("the loop does not go on:", err)
+	}
+	r.Close()
+	if n := strings.Count(book.String(), "panic in relay"); n != 1 {
+		t.Errorf("the panic was logged %d times", n)
+	}
+}

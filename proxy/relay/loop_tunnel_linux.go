@@ -1,0 +1,182 @@
+package relay
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// loopTunnel is a tunnel on an epoll loop. Its sides and their descriptors are guarded by the tunnel's lock.
+type loopTunnel struct {
+	liveTunnel
+	loop  *loop
+	sides [2]side
+}
+
+// side is one connection of a tunnel. Bytes are read from it only while nothing is queued for the other side.
+type side struct {
+	tunnel *loopTunnel
+	queue  []byte // for this side; the kernel did not take it yet
+	token  token
+	fd     int32  // -1 when closed
+	events uint32 // what epoll reports; 0 is not registered
+
+	eof  bool // nothing more comes from it
+	shut bool // its FIN is sent
+	deaf bool // it takes nothing any more: what is meant for it is dropped
+}
+
+// start carries spec if both its connections are plain ones. done is false if it did nothing at all.
+func (l *loop) start(spec Tunnel) (done bool, err error) {
+	fds, ok := descriptors(spec)
+	if !ok {
+		return false, nil
+	}
+	closeBoth(spec)
+	t := &loopTunnel{loop: l}
+	for i := range t.sides {
+		t.sides[i] = side{tunnel: t, fd: fds[i]}
+	}
+	entered, err := t.open(spec)
+	if err != nil && entered {
+		t.leave()
+	}
+	return true, err
+}
+
+// open makes the tunnel known, sends the early bytes and registers both sides. The lock is held throughout: whoever
+// finds the tunnel, and the loop if the first side has an event at once, acts on it when it is complete.
+func (t *loopTunnel) open(spec Tunnel) (entered bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.sides {
+		t.sides[i].token = t.loop.table.add(&t.sides[i])
+	}
+	if entered = t.enter(t.loop.relay, t, spec); !entered {
+		t.shutDown()
+		return false, ErrClosed
+	}
+	t.sides[client].send(spec.ToClient)
+	t.sides[backend].send(spec.ToBackend)
+	t.schedule(t.started)
+	for i := range t.sides {
+		if err := t.sides[i].register(); err != nil {
+			t.closed, t.done = true, nil
+			t.shutDown()
+			return true, fmt.Errorf("relay: epoll_ctl: %w", err)
+		}
+	}
+	return true, nil
+}
+
+// ready is called by the loop when something happened to the side's socket.
+func (s *side) ready(events uint32) {
+	if s.tunnel.step(s, events) {
+		s.tunnel.leave()
+	}
+}
+
+func (s *side) fail() { s.tunnel.cut(Panicked) }
+
+// step acts on events of s, and reports whether the tunnel is over.
+func (t *loopTunnel) step(s *side, events uint32) (over bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	if len(s.queue) > 0 && events&^unix.EPOLLIN != 0 {
+		t.flush(s)
+	}
+	if s.readable() && events&^unix.EPOLLOUT != 0 {
+		t.pump(s)
+	}
+	return t.settle()
+}
+
+// settle brings epoll up to date, or closes the tunnel if it is over.
+func (t *loopTunnel) settle() (over bool) {
+	c, b := &t.sides[client], &t.sides[backend]
+	if c.gone() || b.gone() {
+		t.failed(c.gone())
+	}
+	over = c.eof && b.eof && len(c.queue) == 0 && len(b.queue) == 0
+	if !over && c.register() == nil && b.register() == nil {
+		return false
+	}
+	t.blame(NoResources) // unless it is over
+	t.closed = true
+	return t.shutDown()
+}
+
+// pump moves what s has to the other side.
+func (t *loopTunnel) pump(s *side) {
+	n, err := receive(s.fd, t.loop.buf)
+	switch {
+	case n > 0:
+		t.heard[s.index()].Store(int64(t.loop.now))
+		s.other().send(t.loop.buf[:n])
+	case err == 0:
+		t.finished(s)
+	case !again(err):
+		t.failed(s.index() == client)
+	}
+}
+
+// finished passes the end of what s sends on to the other side.
+func (t *loopTunnel) finished(s *side) {
+	t.blame(closedBy[s.index()])
+	s.eof = true
+	o := s.other()
+	if len(o.queue) == 0 {
+		o.sendFIN()
+	}
+	if !o.eof {
+		t.expireIn(t.relay.halfClose)
+	}
+}
+
+// failed ends a tunnel one of whose sides is broken. Only to a client is the end a polite one.
+func (t *loopTunnel) failed(clientSide bool) {
+	if !clientSide {
+		t.endLocked(BackendFailed)
+		return
+	}
+	t.blame(ClientFailed)
+	for i := range t.sides {
+		t.sides[i].eof, t.sides[i].queue = true, nil
+	}
+}
+
+// flush sends what is queued for s, and then the FIN that was waiting behind it.
+func (t *loopTunnel) flush(s *side) {
+	p := s.queue
+	s.queue = nil
+	s.send(p)
+	if len(s.queue) < len(p) {
+		t.heard[s.other().index()].Store(int64(t.loop.now)) // a slow reader is not idle
+	}
+	if len(s.queue) == 0 && s.other().eof {
+		s.sendFIN()
+	}
+}
+
+// hangUp implements carrier.
+func (t *loopTunnel) hangUp() {
+	c, b := &t.sides[client], &t.sides[backend]
+	b.close()
+	b.eof, b.deaf, b.queue = true, true, nil
+	if len(c.queue) == 0 {
+		c.sendFIN()
+	}
+	c.register()
+}
+
+// shutDown implements carrier.
+func (t *loopTunnel) shutDown() bool {
+	for i := range t.sides {
+		t.sides[i].close()
+		t.sides[i].queue = nil
+	}
+	return true
+}

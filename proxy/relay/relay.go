@@ -1,0 +1,214 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrClosed is what Start, Watch and Run return once the relay is closed or closing.
+var ErrClosed = errors.New("relay: closed")
+
+// Config is what a relay can be told. The zero value is ready to use.
+type Config struct {
+	// HalfCloseTimeout is how long one direction may go on after the other has ended; zero means 30 seconds.
+	HalfCloseTimeout time.Duration
+
+	// Logger gets one line for every panic that was recovered; nil means slog.Default().
+	Logger *slog.Logger
+
+	// Loops is the number of epoll loops. Zero means one, which is cheapest until it saturates a core; negative means
+	// none: goroutines carry every tunnel and watch, as they do on systems without epoll.
+	Loops int
+}
+
+// lingerTimeout bounds how long a tunnel that the relay ended waits for its client to close.
+const lingerTimeout = 5 * time.Second
+
+// Relay carries tunnels. All its methods may be called from any goroutine, also from Done, except that Close must not
+// be called from a callback of the relay.
+type Relay struct {
+	halfClose time.Duration
+	log       *slog.Logger
+	clock     clock
+	loops     []*loop // empty where goroutine pairs carry everything
+	turn      atomic.Uint32
+	tunnels   registry
+	wheel     wheel
+
+	began atomic.Bool
+	once  sync.Once
+	stop  chan struct{} // closed when the relay is to end
+	ended chan struct{} // closed when it has; err is set before
+	err   error
+}
+
+// New builds a relay and opens the descriptors of its loops, which Run or Close gives back.
+func New(cfg Config) (*Relay, error) { return newRelay(cfg, wallClock()) }
+
+func newRelay(cfg Config, c clock) (*Relay, error) {
+	r := &Relay{
+		halfClose: cfg.HalfCloseTimeout,
+		log:       cfg.Logger,
+		clock:     c,
+		stop:      make(chan struct{}),
+		ended:     make(chan struct{}),
+	}
+	if r.halfClose == 0 {
+		r.halfClose = 30 * time.Second
+	}
+	if r.log == nil {
+		r.log = slog.Default()
+	}
+	r.wheel.wake = make(chan struct{}, 1)
+	if cfg.Loops == 0 {
+		cfg.Loops = 1
+	}
+	for range cfg.Loops {
+		l, err := newLoop(r)
+		if errors.Is(err, errors.ErrUnsupported) {
+			break
+		}
+		if err != nil {
+			r.closeLoops()
+			return nil, err
+		}
+		r.loops = append(r.loops, l)
+	}
+	return r, nil
+}
+
+// Run carries bytes until ctx is done or Close is called; then it cuts every tunnel that is left and returns when its
+// last goroutine has ended. The error is nil unless a loop failed or Run could not begin. Tunnels may be started before
+// Run: those on a loop wait for it.
+func (r *Relay) Run(ctx context.Context) error {
+	if !r.began.CompareAndSwap(false, true) {
+		return ErrClosed
+	}
+	defer close(r.ended)
+	failed := make(chan error, len(r.loops))
+	var work sync.WaitGroup
+	for _, l := range r.loops {
+		work.Go(func() {
+			if err := l.run(); err != nil {
+				failed <- err
+			}
+		})
+	}
+	work.Go(r.keepTime)
+	select {
+	case <-ctx.Done():
+	case <-r.stop:
+	case r.err = <-failed:
+	}
+	r.shut()
+	work.Wait()
+	r.closeLoops()
+	return r.err
+}
+
+// Close ends the relay as the end of Run's context does, waits until its last goroutine has ended and returns what Run
+// returned. It may be called more than once, and without Run.
+func (r *Relay) Close() error {
+	r.requestStop()
+	if r.began.CompareAndSwap(false, true) {
+		r.shut()
+		r.closeLoops()
+		close(r.ended)
+	}
+	<-r.ended
+	return r.err
+}
+
+// shut refuses new tunnels, cuts all others, waits until the last Done has returned and tells the loops to end.
+func (r *Relay) shut() {
+	r.requestStop()
+	for _, t := range r.tunnels.shut() {
+		t.cut(Shutdown)
+	}
+	r.tunnels.open.Wait()
+	for _, l := range r.loops {
+		l.wake()
+	}
+}
+
+func (r *Relay) requestStop() { r.once.Do(func() { close(r.stop) }) }
+
+func (r *Relay) stopping() bool {
+	select {
+	case <-r.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *Relay) closeLoops() {
+	for _, l := range r.loops {
+		l.close()
+	}
+}
+
+// Start begins to carry t and returns without waiting for either side. It takes both connections over, also when it
+// fails: the caller must neither use nor close them afterwards, and must have stopped every Watch on them before. The
+// sockets' options stay as the caller set them. Done is called if, and only if, Start returned nil.
+func (r *Relay) Start(t Tunnel) error {
+	if t.Client == nil || t.Backend == nil {
+		return errors.Join(errors.New("relay: a tunnel needs a client and a backend"), closeBoth(t))
+	}
+	if len(r.loops) > 0 {
+		done, err := r.pick().start(t)
+		if done || err != nil {
+			return err
+		}
+	}
+	return r.startPair(t)
+}
+
+// pick takes the loops in turn.
+func (r *Relay) pick() *loop {
+	if len(r.loops) == 1 {
+		return r.loops[0]
+	}
+	return r.loops[r.turn.Add(1)%uint32(len(r.loops))]
+}
+
+func closeBoth(t Tunnel) error {
+	var errs [2]error
+	for i, c := range []net.Conn{t.Client, t.Backend} {
+		if c != nil {
+			errs[i] = c.Close()
+		}
+	}
+	return errors.Join(errs[:]...)
+}
+
+// EndGroup ends the tunnels of a group whose backend is known to be dead: each client gets its FIN at once, behind the
+// bytes already taken for it, and each backend's side is closed. It does not wait for the clients to close.
+func (r *Relay) EndGroup(group any) {
+	for _, t := range r.tunnels.list(group, false) {
+		t.end(GroupEnded)
+	}
+}
+
+// Len returns the number of tunnels that have not come to their end yet.
+func (r *Relay) Len() int { return r.tunnels.len() }
+
+// rescue recovers a panic, so that no tunnel ends the process, and logs it once. It must be deferred directly; what
+// names the work that panicked.
+func (r *Relay) rescue(what string, after func()) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	r.log.Error("panic in relay", "in", what, "panic", v, "stack", string(debug.Stack()))
+	if after != nil {
+		defer r.rescue(what, nil)
+		after()
+	}
+}

@@ -1,0 +1,86 @@
+package relay
+
+import "golang.org/x/sys/unix"
+
+func (s *side) index() int {
+	if s == &s.tunnel.sides[client] {
+		return client
+	}
+	return backend
+}
+
+func (s *side) other() *side { return &s.tunnel.sides[1-s.index()] }
+
+// readable says whether s should be read now: not while bytes from it still wait for the other side.
+func (s *side) readable() bool { return !s.eof && len(s.other().queue) == 0 }
+
+// gone says that s neither sends nor takes anything any more, and that it was not the relay that ended it.
+func (s *side) gone() bool { return s.eof && s.deaf && !s.tunnel.ending }
+
+// send hands p to the kernel and queues what it does not take. Nothing may be queued when it is called.
+func (s *side) send(p []byte) {
+	if len(p) == 0 || s.deaf || s.shut {
+		return
+	}
+	n, err := send(s.fd, p)
+	if err != 0 && !again(err) {
+		// Its socket has an end or an error to be read, but perhaps also last words: reading it goes on until then.
+		s.deaf = true
+		s.tunnel.blame(failedBy[s.index()])
+		s.tunnel.expireIn(lingerTimeout)
+		return
+	}
+	s.tunnel.sent[s.index()].Add(int64(n))
+	if n < len(p) {
+		s.queue = append([]byte(nil), p[n:]...)
+	}
+}
+
+// sendFIN tells the peer of s that nothing more comes.
+func (s *side) sendFIN() {
+	if s.shut || s.fd < 0 {
+		return
+	}
+	s.shut = true
+	unix.Shutdown(int(s.fd), unix.SHUT_WR)
+}
+
+// register makes epoll report what s waits for now. A side that waits for nothing is taken out altogether, because
+// EPOLLHUP cannot be masked and would be reported over and over.
+func (s *side) register() error {
+	if s.fd < 0 {
+		return nil
+	}
+	var want uint32
+	if s.readable() {
+		want = unix.EPOLLIN
+	}
+	switch {
+	case len(s.queue) > 0:
+		want |= unix.EPOLLOUT
+	case s.tunnel.ending: // the loop is to close it, at once if the client's end has been read already
+		want = unix.EPOLLIN
+	}
+	if want == s.events {
+		return nil
+	}
+	op := unix.EPOLL_CTL_MOD
+	switch {
+	case s.events == 0:
+		op = unix.EPOLL_CTL_ADD
+	case want == 0:
+		op = unix.EPOLL_CTL_DEL
+	}
+	s.events = want
+	return s.tunnel.loop.control(op, int(s.fd), want, s.token)
+}
+
+// close takes the socket out of epoll and closes it.
+func (s *side) close() {
+	if s.fd < 0 {
+		return
+	}
+	s.tunnel.loop.table.remove(s.token)
+	unix.Close(int(s.fd)) // the only descriptor of the socket, so epoll forgets it too
+	s.fd, s.events = -1, 0
+}

@@ -1,0 +1,50 @@
+package relay
+
+import (
+	"fmt"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// registration is a Watch's place on a loop.
+type registration struct {
+	raw   syscall.RawConn
+	token token
+}
+
+// watch registers a connection once and for all. Bytes are not asked for, and one event is all that can come.
+func (l *loop) watch(w *Watch, raw syscall.RawConn) error {
+	w.where = registration{raw: raw, token: l.table.add(w)}
+	err := l.onSocket(raw, func(fd int) error {
+		return l.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLRDHUP|unix.EPOLLONESHOT, w.where.token)
+	})
+	if err != nil {
+		l.table.remove(w.where.token)
+		return fmt.Errorf("relay: watch: %w", err)
+	}
+	return nil
+}
+
+func (l *loop) unwatch(w *Watch) {
+	if l.table.remove(w.where.token) {
+		l.onSocket(w.where.raw, func(fd int) error { return l.control(unix.EPOLL_CTL_DEL, fd, 0, 0) })
+	}
+}
+
+// onSocket calls fn with the descriptor while the loop's own descriptors are open.
+func (l *loop) onSocket(raw syscall.RawConn, fn func(fd int) error) error {
+	err := ErrClosed
+	l.table.whileUp(func() {
+		if e := raw.Control(func(fd uintptr) { err = fn(int(fd)) }); e != nil {
+			err = e
+		}
+	})
+	return err
+}
+
+// ready implements handler.
+func (w *Watch) ready(uint32) { w.hungUp() }
+
+// fail implements handler. There is nothing to end: onHangup is not called again.
+func (w *Watch) fail() {}
