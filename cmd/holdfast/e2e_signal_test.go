@@ -1,0 +1,40 @@
+package main_test
+
+import (
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestSignalEndsInOrder sends the signals that ask holdfast to stop: it exits
+// with 0, with nobody there and with live sessions of every kind.
+func TestSignalEndsInOrder(t *testing.T) {
+	tests := map[string]struct {
+		signal syscall.Signal
+		modes  []string
+	}{
+		"SIGTERM when idle":                   {signal: syscall.SIGTERM},
+		"SIGINT when idle":                    {signal: syscall.SIGINT},
+		"SIGTERM with polls and tunnels open": {syscall.SIGTERM, []string{"polling", "default", "websocket"}},
+	}
+	backends := startBackends(t, "js4", 2)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := startProxy(t, proxyConfig{Backends: backends, Args: []string{"--shutdown-timeout", "2s"}})
+			var groups []*clients
+			for _, mode := range test.modes {
+				groups = append(groups, startClients(t, clientsConfig{URL: p.url(), Mode: mode, Count: 4}))
+			}
+			for _, c := range groups {
+				c.summary(t)
+			}
+			p.signal(t, test.signal)
+			if code := p.waitExit(t, 10*time.Second); code != 0 {
+				t.Errorf("exit code %d after %v, want 0", code, test.signal)
+			}
+			for _, c := range groups {
+				c.waitCount(t, 5*time.Second, 4, fields{"event": "disconnect"})
+			}
+		})
+	}
+}
