@@ -76,7 +76,8 @@ func (b *Backend) InFlight() int64 { return b.life.Load().inFlight.Load() }
 func (b *Backend) Hold() Hold {
 	on := b.life.Load()
 	on.inFlight.Add(1)
-	return Hold{on: on}
+	on.loose.Add(1)
+	return Hold{on: on, loose: true}
 }
 
 // incarnation is one life of a backend's process. Pins and Holds point to the incarnation they were made in, so that a
@@ -87,10 +88,15 @@ type incarnation struct {
 	dead     atomic.Bool // the process is gone or its backend removed: pins to this incarnation are refused
 	sessions atomic.Int64
 	inFlight atomic.Int64
+	loose    atomic.Int64 // those in flight that belong to none of the sessions
 }
 
-// load is what balancers compare: sessions plus what is in flight.
-func (on *incarnation) load() int64 { return on.sessions.Load() + on.inFlight.Load() }
+// load is what balancers compare: sessions, plus what is in flight beside them. A session's own requests add nothing: half
+// of all sessions have a poll open at any moment, and which half is chance.
+func (on *incarnation) load() int64 { return on.sessions.Load() + on.loose.Load() }
+
+// idle reports whether nothing is left of it.
+func (on *incarnation) idle() bool { return on.sessions.Load() == 0 && on.inFlight.Load() == 0 }
 
 // take counts one more in flight, and one more session if it opens one. It refuses, and counts nothing, if there are
 // limit sessions already; 0 is no limit. Concurrent takers never exceed the limit.
@@ -99,6 +105,9 @@ func (on *incarnation) take(opens bool, limit int64) bool {
 		return false
 	}
 	on.inFlight.Add(1)
+	if !opens {
+		on.loose.Add(1)
+	}
 	return true
 }
 

@@ -3,6 +3,7 @@ package routing_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -113,22 +114,23 @@ func BenchmarkKnownParallel(b *testing.B) {
 	})
 }
 
-// BenchmarkSweep expires a million sessions and reports the longest that one lock can have been held.
+// BenchmarkSweep expires a million sessions in calls that look at 256 each, the most that is done under one lock. It
+// reports how long most calls took, and the longest, which on a busy machine is the scheduler's doing.
 func BenchmarkSweep(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		g := newGateway(b, routing.Config{}, many(3)...)
 		g.learnMany(1_000_000)
 		g.clock.advance(10 * time.Minute)
-		longest := time.Duration(0)
+		var took []time.Duration
 		b.StartTimer()
-		for {
+		for removed := 1; removed > 0; {
 			start := time.Now()
-			if g.sessions.Sweep(256) == 0 {
-				break
-			}
-			longest = max(longest, time.Since(start))
+			removed = g.sessions.Sweep(256)
+			took = append(took, time.Since(start))
 		}
-		b.ReportMetric(float64(longest.Microseconds()), "longest-lock-µs")
+		slices.Sort(took)
+		b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-call-µs")
+		b.ReportMetric(float64(took[len(took)-1].Microseconds()), "longest-call-µs")
 	}
 }

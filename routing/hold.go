@@ -10,6 +10,7 @@ type Hold struct {
 	shard    *shard       // where pin is
 	sessions *Sessions    // where Learn pins; nil: nowhere
 	reserved bool         // it counts as a session itself
+	loose    bool         // it belongs to no session that counts
 	tunnel   bool         // on a pin: a tunnel rather than a poll
 	eio      uint8
 }
@@ -47,6 +48,9 @@ func (h *Hold) Release() {
 		return
 	}
 	h.on.inFlight.Add(-1)
+	if h.loose {
+		h.on.loose.Add(-1)
+	}
 	if h.reserved {
 		h.on.sessions.Add(-1)
 	}

@@ -162,6 +162,32 @@ func TestALimitIsNeverExceededByConcurrentHandshakes(t *testing.T) {
 	}
 }
 
+// TestTheLastPlaceIsGivenOnce has others take the places between the choice and its reservation: while the dice roll.
+func TestTheLastPlaceIsGivenOnce(t *testing.T) {
+	var g *gateway
+	var others []routing.Decision
+	rolling := false
+	roll := func() uint64 {
+		if rolling {
+			return 0
+		}
+		rolling = true
+		for range 2 {
+			others = append(others, g.route(routing.Request{Opens: true}))
+		}
+		return 0
+	}
+	list := named("a", "b")
+	list[0].MaxSessions, list[1].MaxSessions = 1, 1
+	g = newGateway(t, routing.Config{Rand: roll}, list...)
+	if d, err := g.router.Route(routing.Request{Opens: true}); err != routing.ErrOverloaded {
+		t.Errorf("a third handshake for two places: %v, error %v, want ErrOverloaded", d.Backend, err)
+	}
+	for _, d := range others {
+		g.count(d.Backend.ID(), counts{1, 1}, "full")
+	}
+}
+
 // contend has more workers than places are left each take four, and checks that exactly the places are given out.
 func (g *gateway) contend(workers, places int) {
 	g.Helper()

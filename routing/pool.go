@@ -178,7 +178,7 @@ func (m *member) spent(now time.Time, linger time.Duration) bool {
 	if m.left.IsZero() {
 		return false
 	}
-	return m.health == Down || now.Sub(m.left) >= linger && m.life.Load().load() == 0
+	return m.health == Down || now.Sub(m.left) >= linger && m.life.Load().idle()
 }
 
 // publish makes the next snapshot the current one and tells what has changed. The caller holds p.mu.

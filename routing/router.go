@@ -169,7 +169,7 @@ func (r *Router) place(req *Request, tried []*Backend) (Decision, error) {
 		if !c.on.take(t.opens, limit) {
 			continue
 		}
-		hold := Hold{on: c.on, sessions: r.sessions, reserved: t.opens, eio: req.eio()}
+		hold := Hold{on: c.on, sessions: r.sessions, reserved: t.opens, loose: !t.opens, eio: req.eio()}
 		return Decision{Backend: c.on.backend, SID: req.SID, Pin: pin, Hold: hold}, nil
 	}
 	d := Decision{SID: req.SID}

@@ -14,7 +14,7 @@ const (
 	defaultTTL   = 2 * time.Minute
 	maxShards    = 256
 	minPerShard  = 1024 // fewer pins are not worth a lock of their own
-	sweepChunk   = 256  // entries looked at under one lock, some 50 µs
+	sweepChunk   = 256  // entries looked at under one lock: some 150 µs when all are out of the processor's caches
 )
 
 // SessionsConfig is what a table of sessions is built from. The zero value works.
