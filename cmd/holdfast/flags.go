@@ -102,6 +102,7 @@ func flags() []cli.Flag {
 		flag(edge, "tls-cert", "FILE", "", "certificate chain in PEM; serves TLS on every listener"),
 		flag(edge, "tls-key", "FILE", "", "its private key in PEM"),
 
+		flag(running, "admin", "ADDR", defaultAdmin, "host:port or unix:/path for health, metrics and questions; empty: none"),
 		flag(running, "shutdown-timeout", "TIME", "60s", "how long polls and WebSockets may go on after SIGTERM"),
 		flag(running, "access-log", "BOOL", "false", "log every request: where it went, why, and how it ended"),
 		flag(running, "log-format", "FORMAT", "text", "text or json"),
@@ -143,6 +144,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Action:                    serve,
 		Commands: []*cli.Command{
 			{Name: "check", Usage: "validate flags and environment, and exit", Flags: flags(), Action: check, OnUsageError: refuseUsage},
+			statusCommand(),
+			explainCommand(),
 			{Name: "version", Usage: "print the version, and exit", Action: printVersion, OnUsageError: refuseUsage},
 		},
 	}
@@ -159,6 +162,8 @@ const helpTemplate = `holdfast keeps every Socket.IO session on the backend that
 
   holdfast --listen :8080 --backend web-1=http://10.0.0.1:3000 --backend web-2=http://10.0.0.2:3000
   holdfast check FLAGS    validate flags and environment, and exit
+  holdfast status         say what a running holdfast and its backends carry
+  holdfast explain SID    say where a session is and how that is known
   holdfast version        print the version, and exit
 {{range .VisibleFlagCategories}}{{if .Name}}
 {{slice .Name 2}}

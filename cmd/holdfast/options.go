@@ -30,6 +30,7 @@ type options struct {
 
 	tlsCert, tlsKey string
 	shutdown        time.Duration
+	admin           string // where the admin listener is; "": there is none
 	logFormat       string
 	logLevel        slog.Level
 }
@@ -50,6 +51,7 @@ func readOptions(c *cli.Context) (options, error) {
 	o.readLimits(v)
 	o.readEdge(v)
 	o.shutdown = v.duration("shutdown-timeout")
+	o.readAdmin(v)
 	o.proxy.AccessLog = v.boolean("access-log")
 	o.logFormat = v.oneOf("log-format", "text", "json")
 	o.readLogLevel(v)

@@ -51,12 +51,15 @@ func check(c *cli.Context) error {
 }
 
 func printVersion(c *cli.Context) error {
-	version := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
-	}
-	fmt.Fprintln(c.App.Writer, "holdfast", version)
+	fmt.Fprintln(c.App.Writer, "holdfast", version())
 	return nil
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
 }
 
 // holdfast is the running program: the packages that have never met, connected.
@@ -185,11 +188,16 @@ var outcomes = [...]healthcheck.Outcome{
 	proxy.OwnError:    healthcheck.OwnError,
 }
 
-// run serves until ctx is done and then ends in order: first the clients, then the checks. After stop, a second signal
-// ends the process at once.
+// run serves until ctx is done and then ends in order: first the clients, then the checks and the admin listener. After
+// stop, a second signal ends the process at once.
 func (h *holdfast) run(ctx context.Context, stop func()) error {
 	listeners, err := h.open()
 	if err != nil {
+		return err
+	}
+	serveAdmin, err := h.openAdmin()
+	if err != nil {
+		closeAll(listeners)
 		return err
 	}
 	var work sync.WaitGroup
@@ -199,6 +207,7 @@ func (h *holdfast) run(ctx context.Context, stop func()) error {
 	if h.checker != nil {
 		work.Go(func() { h.checker.Run(checks) })
 	}
+	work.Go(func() { serveAdmin(checks) })
 	failed := make(chan error, len(listeners))
 	for _, ln := range listeners {
 		work.Go(func() { failed <- h.proxy.Serve(ln) })
@@ -229,14 +238,18 @@ func (h *holdfast) open() (all []net.Listener, err error) {
 	for _, addr := range h.options.listen {
 		ln, err := listen(addr)
 		if err != nil {
-			for _, ln := range all {
-				ln.Close()
-			}
+			closeAll(all)
 			return nil, fmt.Errorf("--listen %q: %w", addr, err)
 		}
 		all = append(all, ln)
 	}
 	return all, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, ln := range listeners {
+		ln.Close()
+	}
 }
 
 func listen(addr string) (net.Listener, error) {
@@ -256,8 +269,8 @@ func addresses(listeners []net.Listener) string {
 
 func (h *holdfast) backendNames() string {
 	var all []string
-	for _, b := range h.options.backends {
-		all = append(all, b.ID+"="+b.URL)
+	for _, b := range h.pool.Snapshot().Backends() {
+		all = append(all, b.ID()+"="+b.URL())
 	}
 	return strings.Join(all, " ")
 }

@@ -1,0 +1,102 @@
+package main_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// load is sessions that exchange messages without a pause. A session that breaks
+// is opened anew; what else goes wrong is a problem.
+type load struct {
+	mayBreak func(server string) bool // because this server dies during the test
+	sessions []*session
+	opened   []string // the sid of each session at the beginning
+	broken   atomic.Int64
+
+	stopping  atomic.Bool
+	work      sync.WaitGroup
+	exchanged chan string // the servers of exchanges that have succeeded, while somebody listens
+
+	mu  sync.Mutex
+	all tally
+}
+
+// startLoad opens n sessions and keeps them busy until the test ends, or end.
+func startLoad(t *testing.T, n int, cfg sessionConfig, mayBreak func(server string) bool) *load {
+	t.Helper()
+	sessions, problems := openSessions(n, 16, cfg)
+	for _, problem := range problems {
+		t.Fatal(problem)
+	}
+	l := &load{mayBreak: mayBreak, sessions: sessions, exchanged: make(chan string)}
+	for i, s := range sessions {
+		l.opened = append(l.opened, s.SID)
+		l.work.Go(func() { l.keepBusy(i) })
+	}
+	t.Cleanup(func() { l.end() })
+	return l
+}
+
+func (l *load) keepBusy(i int) {
+	for !l.stopping.Load() {
+		s := l.sessions[i]
+		err := s.exchange(1)
+		if err == nil {
+			select {
+			case l.exchanged <- s.Server:
+			default:
+			}
+			continue
+		}
+		l.broken.Add(1)
+		if !l.mayBreak(s.Server) {
+			l.note(fmt.Sprintf("broken sessions of %s: %v", s.Server, err))
+		}
+		l.reopen(i)
+	}
+}
+
+// reopen is a client's coming back: at once, and again until it succeeds.
+func (l *load) reopen(i int) {
+	for !l.stopping.Load() {
+		s, err := openSession(l.sessions[i].sessionConfig)
+		if err == nil {
+			l.sessions[i] = s
+			return
+		}
+		if !strings.Contains(err.Error(), "status 50") { // its new backend may have died in the middle
+			l.note(fmt.Sprintf("failed attempts to come back: %v", err))
+		}
+	}
+}
+
+func (l *load) note(problem string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all.add(problem, 1)
+}
+
+// await waits for n exchanges that server has a part in; "" is any server.
+func (l *load) await(t *testing.T, n int, server string) {
+	t.Helper()
+	late := time.After(20 * time.Second)
+	for n > 0 {
+		select {
+		case on := <-l.exchanged:
+			n -= count(server == "" || on == server)
+		case <-late:
+			t.Fatalf("%d more exchanges with %q wanted after 20 s", n, server)
+		}
+	}
+}
+
+// end stops the load, and returns what went wrong.
+func (l *load) end() []string {
+	l.stopping.Store(true)
+	l.work.Wait()
+	return l.all.lines()
+}

@@ -1,0 +1,101 @@
+package main_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestOthersComeAndGo kills two backends of three at once under load, and
+// starts them again: the sessions of the third neither move nor break, whatever
+// their client is.
+func TestOthersComeAndGo(t *testing.T) {
+	backends := startBackends(t, "js4", 3)
+	p := startProxy(t, proxyConfig{Backends: backends, Args: []string{"--health-interval", "300ms"}})
+	groups := []*clients{
+		startClients(t, clientsConfig{URL: p.url(), Mode: "polling", Count: inForm(9, 30)}),
+		startClients(t, clientsConfig{URL: p.url(), Mode: "default", Version: "2", Count: inForm(9, 30)}),
+	}
+	before := summaries(t, groups)
+	survivor, others := backends[0], backends[1:]
+	mayBreak := func(server string) bool { return server != survivor.id }
+	l := startLoad(t, inForm(18, 200), sessionConfig{URL: p.url()}, mayBreak)
+	for death := 1; death <= inForm(1, 5); death++ {
+		for _, b := range others {
+			b.kill(t)
+		}
+		awaitState(t, p, others, "backend down", death)
+		l.await(t, 100, survivor.id)
+		for _, b := range others {
+			b.restart(t)
+		}
+		awaitState(t, p, others, "backend up", death+1)
+		l.await(t, 100, survivor.id)
+	}
+	for _, problem := range l.end() {
+		t.Error(problem)
+	}
+	checkStayed(t, l, survivor)
+	for i, c := range groups {
+		checkStayedClients(t, c, before[i], c.exchange(t), survivor)
+	}
+	t.Logf("%d sessions of other backends were opened anew", l.broken.Load())
+}
+
+// awaitState waits until the proxy has said the same of each backend n times.
+func awaitState(t *testing.T, p *proxy, backends []*backend, msg string, n int) {
+	t.Helper()
+	for _, b := range backends {
+		p.waitCount(t, 10*time.Second, n, fields{"msg": msg, "backend": b.id})
+	}
+}
+
+func summaries(t *testing.T, groups []*clients) (all []summary) {
+	t.Helper()
+	for _, c := range groups {
+		all = append(all, c.summary(t))
+	}
+	return all
+}
+
+// checkStayed compares the sessions of the load that began on a backend with
+// what has become of them.
+func checkStayed(t *testing.T, l *load, on *backend) {
+	t.Helper()
+	var stayed []*session
+	for i, s := range l.sessions {
+		if s.Server == on.id && s.SID == l.opened[i] {
+			stayed = append(stayed, s)
+		}
+	}
+	began := on.find(fields{"event": "connect"})
+	for _, sid := range l.opened {
+		here := slices.ContainsFunc(began, func(c line) bool { return c.str("sid") == sid })
+		still := slices.ContainsFunc(stayed, func(s *session) bool { return s.SID == sid })
+		if here && !still {
+			t.Errorf("session %s of %s is not there any more", sid, on.id)
+		}
+	}
+	if len(stayed) == 0 {
+		t.Errorf("no session of the load was on %s", on.id)
+	}
+	for _, problem := range exchangeAll(stayed, 1) {
+		t.Errorf("sessions of %s: %s", on.id, problem)
+	}
+}
+
+func checkStayedClients(t *testing.T, c *clients, before, after summary, on *backend) {
+	t.Helper()
+	for i, r := range after.Clients {
+		was := before.Clients[i]
+		if was.Server != on.id {
+			continue
+		}
+		if r.SID != was.SID || r.Disconnects > 0 || r.Transport != was.Transport {
+			t.Errorf("%s: client %d of %s did not stay: %+v", c.name, i, on.id, r)
+		}
+		if !r.Done || r.Lost+r.Duplicated+r.Reordered+r.Garbled > 0 || r.BlobsIntact < r.BlobsSent {
+			t.Errorf("%s: client %d of %s: %+v", c.name, i, on.id, r)
+		}
+	}
+}

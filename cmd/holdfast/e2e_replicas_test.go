@@ -1,0 +1,198 @@
+package main_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// TestReplicasAgree puts three proxies that know nothing of each other behind a
+// TCP balancer that joins every connection to another one: real clients, whose
+// handshake, POST, poll and upgrade come over different connections, see no error,
+// and all upgrade. With tags, which replicas with the same --secret understand,
+// none of it is searched for.
+func TestReplicasAgree(t *testing.T) {
+	t.Parallel()
+	backends := startBackends(t, "js4", 3)
+	tests := []replicasRow{
+		{"backends in the same order", [][]int{{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, []string{"4", "2"}, false},
+		{"backends in another order on each", [][]int{{0, 1, 2}, {2, 0, 1}, {1, 2, 0}}, []string{"4", "2"}, false},
+		{"backends in another order on each, with tags", [][]int{{0, 1, 2}, {2, 0, 1}, {1, 2, 0}}, []string{"4"}, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(t, backends) })
+	}
+}
+
+type replicasRow struct {
+	name     string
+	order    [][]int  // of the backends, on each replica
+	versions []string // of the clients
+	tagged   bool
+}
+
+func (r replicasRow) run(t *testing.T, backends []*backend) {
+	var replicas []*countingProxy
+	for _, order := range r.order {
+		replicas = append(replicas, startCountingProxy(t, proxyConfig{
+			Backends: inOrder(backends, order),
+			Args:     []string{"--access-log", "true", "--secret", "of all replicas", "--sid-tag", fmt.Sprint(r.tagged)},
+		}))
+	}
+	url := balance(t, addresses(replicas))
+	var groups []*clients
+	for _, version := range r.versions {
+		groups = append(groups, startClients(t, clientsConfig{URL: url, Version: version, Count: inForm(12, 60)}))
+	}
+	sessions := 0
+	for _, c := range groups {
+		s := c.summary(t)
+		sessions += len(s.Clients)
+		for _, problem := range s.problems("websocket") {
+			t.Errorf("%s: %s", c.name, problem)
+		}
+	}
+	r.checkSearches(t, replicas, sessions)
+}
+
+func (r replicasRow) checkSearches(t *testing.T, replicas []*countingProxy, sessions int) {
+	t.Helper()
+	apart := scattered(replicas)
+	if apart < sessions/2 {
+		t.Errorf("%d of %d sessions had requests on more than one replica: the balancer was to scatter them", apart, sessions)
+	}
+	searches, asked := 0, 0
+	for _, p := range replicas {
+		f := p.figures(t)
+		searches, asked = searches+f.Searches.Begun, asked+f.Searches.Asked
+	}
+	t.Logf("%d sessions, %d of them on several replicas: %d searches, %d backend requests", sessions, apart, searches, asked)
+	if r.tagged && searches > 0 {
+		t.Errorf("%d searches, want none with tags", searches)
+	}
+}
+
+// scattered counts the sessions that had requests on more than one replica.
+func scattered(replicas []*countingProxy) (n int) {
+	seen := map[string]map[string]bool{}
+	for _, p := range replicas {
+		for _, l := range p.find(fields{"msg": "request"}) {
+			sid := l.str("sid")
+			if sid == "" {
+				continue
+			}
+			if seen[sid] == nil {
+				seen[sid] = map[string]bool{}
+			}
+			seen[sid][p.addr] = true
+		}
+	}
+	for _, on := range seen {
+		n += count(len(on) > 1)
+	}
+	return n
+}
+
+func inOrder(backends []*backend, order []int) (list []*backend) {
+	for _, i := range order {
+		list = append(list, backends[i])
+	}
+	return list
+}
+
+func addresses(proxies []*countingProxy) (list []string) {
+	for _, p := range proxies {
+		list = append(list, p.addr)
+	}
+	return list
+}
+
+// balance starts a TCP balancer that joins each connection to the next address,
+// and returns its URL. It lasts as long as the test.
+func balance(t *testing.T, addrs []string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open connections
+	var work sync.WaitGroup
+	work.Go(func() {
+		for turn := 0; ; turn++ {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			work.Go(func() { join(client, addrs[turn%len(addrs)], &open) })
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		open.closeAll()
+		work.Wait()
+	})
+	return fmt.Sprintf("http://%s", l.Addr())
+}
+
+// join carries bytes and ends of stream between a client and an address.
+func join(client net.Conn, addr string, open *connections) {
+	server, err := net.Dial("tcp", addr)
+	if err != nil {
+		client.Close()
+		return
+	}
+	defer open.add(client, server)()
+	var up sync.WaitGroup
+	up.Go(func() { pass(server, client) })
+	pass(client, server)
+	up.Wait()
+}
+
+func pass(to, from net.Conn) {
+	_, err := io.Copy(to, from)
+	if err != nil {
+		to.Close() // so that the other direction ends as well
+		from.Close()
+		return
+	}
+	_ = to.(*net.TCPConn).CloseWrite()
+}
+
+// connections are those that must be closed at the end. The zero value is ready.
+type connections struct {
+	mu     sync.Mutex
+	open   []net.Conn
+	closed bool
+}
+
+// add notes connections until the returned function, which closes them, is called.
+func (c *connections) add(conns ...net.Conn) (done func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		closeEach(conns)
+	}
+	c.open = append(c.open, conns...)
+	return func() {
+		closeEach(conns)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.open = slices.DeleteFunc(c.open, func(o net.Conn) bool { return slices.Contains(conns, o) })
+	}
+}
+
+func (c *connections) closeAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	closeEach(c.open)
+}
+
+func closeEach(conns []net.Conn) {
+	for _, c := range conns {
+		c.Close()
+	}
+}

@@ -1,0 +1,332 @@
+package main_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// session is one Engine.IO session over polling, with the protocol of
+// testdata/socketio in it, spoken by hand: real clients poll all the time, here
+// a test decides what is in flight. It is for one goroutine at a time.
+type session struct {
+	sessionConfig
+	SID    string // as a client sees it, so with its tag
+	Server string // who said welcome
+	Engine string // the sid as the server knows it
+	Token  string // the affinity cookie that came with the handshake
+
+	sent        int   // messages sent, numbered from 1
+	acks, downs []int // what came back, in its order
+	tally       *serverTally
+}
+
+// sessionConfig says how a session speaks. Its fields may be changed between two
+// requests, as a client that roams changes its address.
+type sessionConfig struct {
+	URL       string
+	EIO       int          // 3 or 4; 0 is 4
+	HTTP      *http.Client // nil: a connection of its own for each request, from any address
+	Cookie    string       // sent as holdfast's; "" sends none
+	UserAgent string
+}
+
+// serverTally is what the server counted of a session's messages.
+type serverTally struct{ Received, Duplicated, Reordered, Garbled, Sent int }
+
+// patience bounds each request: a poll is answered before, by the messages that
+// it waits for.
+const patience = 20 * time.Second
+
+// openSession connects and waits for the server's welcome. Nothing is in flight
+// when it returns.
+func openSession(cfg sessionConfig) (*session, error) {
+	if cfg.EIO == 0 {
+		cfg.EIO = 4
+	}
+	if cfg.HTTP == nil {
+		cfg.HTTP = anyAddress
+	}
+	s := &session{sessionConfig: cfg}
+	r, err := s.ask(context.Background(), http.MethodGet, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range r.cookies {
+		if c.Name == "holdfast" {
+			s.Token = c.Value
+		}
+	}
+	if err := s.take(r); err != nil {
+		return nil, err
+	}
+	if s.EIO == 4 { // in EIO=3 a server connects its clients by itself
+		if err := s.post("40"); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.hear(func() bool { return s.Server != "" })
+}
+
+// exchange sends n messages and hears the answers. Poll and POST are on their
+// way at the same time, as those of real clients are.
+func (s *session) exchange(n int) error {
+	var messages []string
+	for range n {
+		s.sent++
+		messages = append(messages, event(s.sent, "up", s.sent, text(s.sent)))
+	}
+	return s.converse(messages, func() bool { return len(s.acks) >= s.sent && len(s.downs) >= s.sent })
+}
+
+// count asks the server for its counts.
+func (s *session) count() error {
+	s.tally = nil
+	return s.converse([]string{event(0, "tally")}, func() bool { return s.tally != nil })
+}
+
+// converse posts packets and polls meanwhile until heard is true.
+func (s *session) converse(packets []string, heard func() bool) error {
+	posted := make(chan error, 1)
+	go func() { posted <- s.post(packets...) }()
+	err := s.hear(heard)
+	if failed := <-posted; failed != nil {
+		return failed
+	}
+	return err
+}
+
+// hear polls until heard is true. It answers the server's pings.
+func (s *session) hear(heard func() bool) error {
+	for !heard() {
+		r, err := s.ask(context.Background(), http.MethodGet, "")
+		if err != nil {
+			return err
+		}
+		if err := s.take(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) post(packets ...string) error {
+	r, err := s.ask(context.Background(), http.MethodPost, encodePayload(s.EIO, packets))
+	if err == nil && r.status != http.StatusOK {
+		err = r.refusal()
+	}
+	return err
+}
+
+// problems compares what was sent with what arrived on either side.
+func (s *session) problems() []string {
+	var all tally
+	if err := s.count(); err != nil {
+		all.add("sessions whose counts cannot be had: "+err.Error(), 1)
+		return all.lines()
+	}
+	all.add("lost messages", s.sent-s.tally.Received+max(0, s.sent-len(s.acks))+max(0, s.tally.Sent-len(s.downs)))
+	all.add("duplicated messages", s.tally.Duplicated+max(0, len(s.acks)-s.sent)+max(0, len(s.downs)-s.tally.Sent))
+	all.add("reordered messages", s.tally.Reordered+outOfOrder(s.acks)+outOfOrder(s.downs))
+	all.add("garbled messages", s.tally.Garbled)
+	return all.lines()
+}
+
+func outOfOrder(numbers []int) (n int) {
+	for i, number := range numbers {
+		n += count(number != i+1)
+	}
+	return n
+}
+
+// httpReply is a reply that came to its end.
+type httpReply struct {
+	method, body string
+	status       int
+	cookies      []*http.Cookie
+	took         time.Duration
+}
+
+func (r httpReply) refusal() error {
+	return fmt.Errorf("%s: status %d, body %.60q", r.method, r.status, r.body)
+}
+
+// ask makes one request of the session, or its handshake while it has no sid.
+func (s *session) ask(ctx context.Context, method, body string) (httpReply, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, s.target(), strings.NewReader(body))
+	if err != nil {
+		return httpReply{}, err
+	}
+	req.Header.Set("User-Agent", s.UserAgent)
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "text/plain;charset=UTF-8")
+	}
+	if s.Cookie != "" {
+		req.AddCookie(&http.Cookie{Name: "holdfast", Value: s.Cookie})
+	}
+	began := time.Now()
+	res, err := s.HTTP.Do(req)
+	if err != nil {
+		return httpReply{}, err
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	return httpReply{method, string(got), res.StatusCode, res.Cookies(), time.Since(began)}, err
+}
+
+func (s *session) target() string {
+	target := fmt.Sprintf("%s/socket.io/?EIO=%d&transport=polling", s.URL, s.EIO)
+	if s.SID != "" {
+		target += "&sid=" + s.SID
+	}
+	return target
+}
+
+// take reads the packets of a poll's reply.
+func (s *session) take(r httpReply) error {
+	if r.status != http.StatusOK {
+		return r.refusal()
+	}
+	packets, err := decodePayload(s.EIO, r.body)
+	for _, p := range packets {
+		if err == nil {
+			err = s.takePacket(p)
+		}
+	}
+	return err
+}
+
+func (s *session) takePacket(p string) error {
+	switch {
+	case p == "2":
+		return s.post("3")
+	case p == "3", p == "6", strings.HasPrefix(p, "40"):
+		return nil
+	case strings.HasPrefix(p, "0"):
+		var open struct{ SID string }
+		err := json.Unmarshal([]byte(p[1:]), &open)
+		s.SID = open.SID
+		return err
+	case strings.HasPrefix(p, "42"):
+		return s.takeEvent(p[2:])
+	case strings.HasPrefix(p, "43"):
+		return s.takeAck(strings.TrimLeft(p[2:], "0123456789"))
+	}
+	return fmt.Errorf("packet %.60q: want one of the test protocol", p)
+}
+
+func (s *session) takeEvent(values string) error {
+	var name, said string
+	var first json.RawMessage
+	if err := json.Unmarshal([]byte(values), &[]any{&name, &first, &said}); err != nil {
+		return err
+	}
+	if name == "welcome" {
+		return json.Unmarshal(first, &struct{ Server, SID *string }{&s.Server, &s.Engine})
+	}
+	var n int
+	err := json.Unmarshal(first, &n)
+	if err == nil && (name != "down" || said != text(n)) {
+		err = fmt.Errorf("event %.60q is garbled", values)
+	}
+	s.downs = append(s.downs, n)
+	return err
+}
+
+// takeAck reads an acknowledgement: of an up its number, of a tally an object.
+func (s *session) takeAck(values string) error {
+	var first []json.RawMessage
+	err := json.Unmarshal([]byte(values), &first)
+	switch {
+	case err != nil || len(first) != 1:
+		return fmt.Errorf("acknowledgement %.60q: want one value", values)
+	case first[0][0] == '{':
+		s.tally = new(serverTally)
+		return json.Unmarshal(first[0], s.tally)
+	}
+	var n int
+	err = json.Unmarshal(first[0], &n)
+	s.acks = append(s.acks, n)
+	return err
+}
+
+// event is a Socket.IO event that asks for an acknowledgement by the number id.
+func event(id int, values ...any) string {
+	text, err := json.Marshal(values)
+	if err != nil {
+		panic(err) // a value of this package that JSON cannot hold
+	}
+	return fmt.Sprintf("42%d%s", id, text)
+}
+
+// text is what message n says besides its number, as in sequence.js.
+func text(n int) string { return fmt.Sprintf("message %d: a é € 😀", n) }
+
+// anyAddress makes a new connection for every request, so that none is ever sent
+// twice and none depends on a connection's end.
+var anyAddress = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
+// fromAddress is anyAddress for requests that come from one loopback address.
+func fromAddress(ip string) *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dialerFrom(ip).DialContext}}
+}
+
+func dialerFrom(ip string) *net.Dialer {
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+}
+
+// openSessions opens n sessions; width of them connect at a time.
+func openSessions(n, width int, cfg sessionConfig) ([]*session, []string) {
+	sessions := make([]*session, n)
+	problems := forEach(n, width, func(i int) (err error) {
+		sessions[i], err = openSession(cfg)
+		return err
+	})
+	return sessions, problems
+}
+
+// exchangeAll has every session exchange messages, and compares all counts.
+func exchangeAll(sessions []*session, messages int) []string {
+	const width = 32
+	return forEach(len(sessions), width, func(i int) error {
+		s := sessions[i]
+		if err := s.exchange(messages); err != nil {
+			return err
+		}
+		if wrong := s.problems(); wrong != nil {
+			return fmt.Errorf("%s", strings.Join(wrong, ", "))
+		}
+		return nil
+	})
+}
+
+// forEach calls do for 0 to n-1, width at a time, and returns what went wrong:
+// each error once, with the number of times.
+func forEach(n, width int, do func(i int) error) []string {
+	var mu sync.Mutex
+	var all tally
+	var next atomic.Int64
+	var work sync.WaitGroup
+	for range min(n, width) {
+		work.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if err := do(i); err != nil {
+					mu.Lock()
+					all.add("× "+err.Error(), 1)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	work.Wait()
+	return all.lines()
+}
