@@ -25,13 +25,11 @@ func ExampleRequest_Parse() {
 			out = http1.AppendField(out, f.Name, f.Value)
 		}
 	}
-	fmt.Printf("%s", out)
+	fmt.Printf("%q", out)
 	// Output:
 	// 0 <nil>
 	// 83 <nil>
-	// GET /socket.io/?EIO=4 HTTP/1.1
-	// Host: a.example
-	// Cookie: b=c
+	// "GET /socket.io/?EIO=4 HTTP/1.1\r\nHost: a.example\r\nCookie: b=c\r\n"
 }
 
 // What is not admitted is answered from the error.

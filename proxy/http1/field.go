@@ -119,8 +119,8 @@ func (l *fieldLines) add(line []byte) *Error {
 	return nil
 }
 
-// grow returns a new last field to be filled in. Appending one that is filled in would copy it: a tenth of the cost of
-// a whole head.
+// grow returns a new last field to be filled in. Appending one that is filled in would copy its 56 bytes, which showed
+// as the most expensive line of a whole head.
 func (l *fieldLines) grow() *Field {
 	n := len(l.fields)
 	if n == cap(l.fields) {

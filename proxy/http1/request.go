@@ -50,7 +50,8 @@ func (r *Request) Value(id FieldID) []byte {
 
 // Parse reads the head at the start of buf and returns its length. It returns 0 and no error when more bytes are
 // needed: call it again with the same bytes and more behind them, seen being the length of the earlier buf (0 at the
-// first call; any smaller number costs time only). The verdict depends on the bytes alone, not on how they came.
+// first call; any smaller number costs time only). The verdict depends on the bytes alone, not on how they came, and r
+// means something only with n > 0.
 //
 // An error without Close is about a well-formed head: n is its length, and r can be read. Any other error comes with n = 0.
 func (r *Request) Parse(buf []byte, seen int, lim Limits) (n int, err *Error) {
@@ -128,13 +129,13 @@ func (r *Request) settle(lines *fieldLines, lim Limits) *Error {
 // settleHost enforces one valid Host, which only HTTP/1.0 may leave out (RFC 9112 section 3.2), and lets the host of
 // the target replace it.
 func (r *Request) settleHost(lines *fieldLines) *Error {
-	host := lines.value(Host)
+	host, there := lines.value(Host), lines.once.has(Host)
 	switch {
 	case lines.twice.has(Host):
 		return errHosts
-	case host == nil && r.Minor > 0:
+	case !there && r.Minor > 0:
 		return errNoHost
-	case host != nil && !validHost(host):
+	case there && !validHost(host):
 		return errHost
 	case r.Host == nil:
 		r.Host = host
