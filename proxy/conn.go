@@ -68,9 +68,8 @@ func (c *conn) next() (more bool) {
 	defer c.p.recovered("serving a request", func() { more = x.apologise() })
 	n, err := c.readHead(&x.req)
 	x.headLen = n
-	x.head = n > 0 && string(x.req.Method) == "HEAD"
 	if err != nil {
-		return x.refuse(err)
+		return x.refuseHead(err)
 	}
 	return x.run()
 }

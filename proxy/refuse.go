@@ -54,6 +54,17 @@ func (x *exchange) refuse(err error) bool {
 	return false
 }
 
+// refuseHead answers a request that was not admitted. As far as its head could be read it is honoured: a HEAD gets no
+// body, a page of another origin sees the status, and who wants to leave may.
+func (x *exchange) refuseHead(err error) bool {
+	if bad, ok := err.(*http1.Error); ok && bad != errSlowHead {
+		x.head = string(x.req.Method) == "HEAD"
+		x.origin = append(x.origin[:0], x.req.Value(http1.Origin)...)
+		x.close = !x.req.KeepAlive
+	}
+	return x.refuse(err)
+}
+
 // apologise answers a request that a fault of our own has ended.
 func (x *exchange) apologise() bool {
 	x.close = true
@@ -127,6 +138,9 @@ func (x *exchange) appendAnswer(dst []byte, a answer) []byte {
 	dst = http1.AppendField(dst, "Content-Type", a.contentType)
 	dst = http1.AppendLength(dst, int64(len(a.body)))
 	dst = http1.AppendField(dst, "Cache-Control", "no-store")
+	if a.status == http.StatusMethodNotAllowed {
+		dst = http1.AppendField(dst, "Allow", http1.Allowed)
+	}
 	dst = appendCORS(dst, x.origin)
 	if x.close {
 		dst = append(dst, "Connection: close\r\n"...)

@@ -61,7 +61,7 @@ const (
 func AppendReply[B Text](dst []byte, status int, contentType string, body B, closes bool) []byte {
 	dst = AppendStatusLine(dst, status, ReasonPhrase(status))
 	if status == 405 {
-		dst = AppendField(dst, "Allow", allowed)
+		dst = AppendField(dst, "Allow", Allowed)
 	}
 	dst = AppendField(dst, "Content-Type", contentType)
 	dst = AppendLength(dst, int64(len(body)))
@@ -72,8 +72,8 @@ func AppendReply[B Text](dst []byte, status int, contentType string, body B, clo
 	return append(dst, body...)
 }
 
-// allowed is the Allow field that RFC 9110 section 15.5.6 wants in a 405; it comes after CONNECT and TRACE.
-const allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+// Allowed is the Allow field that RFC 9110 section 15.5.6 wants in a 405; it comes after CONNECT and TRACE.
+const Allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 // AppendRefusal writes the reply that tells a client of e, the line being its body.
 func AppendRefusal(dst []byte, e *Error) []byte {

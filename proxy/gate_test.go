@@ -1,0 +1,122 @@
+package proxy
+
+import (
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	office = netip.MustParseAddr("192.0.2.1")
+	phone  = netip.MustParseAddr("198.51.100.7")
+)
+
+// passed counts how many of n searches of a client have passed after d, and waits for all of them to end.
+func passed(g *gate, client netip.Addr, n int, d time.Duration) int {
+	results := make(chan bool, n)
+	for range n {
+		go func() { results <- g.enter(client) }()
+	}
+	time.Sleep(d)
+	count := 0
+	for range len(results) {
+		if <-results {
+			count++
+		}
+	}
+	return count
+}
+
+// waitingIn counts the searches that wait.
+func waitingIn(g *gate) (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, line := range g.turns {
+		n += len(line.waiting)
+	}
+	return n
+}
+
+func TestGateLetsABurstPassAndThenTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(10, nil)
+		if got := passed(g, office, 25, time.Millisecond); got != 11 {
+			t.Errorf("%d searches passed at once, want a second's worth and the next", got)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if waiting := waitingIn(g); waiting != 4 {
+			t.Errorf("%d searches wait after a second, want 4", waiting)
+		}
+		time.Sleep(gateWait)
+	})
+}
+
+func TestGateRefusesWhatWaitsTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, nil)
+		if got := passed(g, office, 20, gateWait+time.Second); got != 7 {
+			t.Errorf("%d searches passed, want 2 at once and 5 in the time that a search may wait", got)
+		}
+		if waiting := waitingIn(g); waiting != 0 || len(g.queues) != 0 {
+			t.Errorf("%d searches wait and %d clients are in the books, want none", waiting, len(g.queues))
+		}
+	})
+}
+
+func TestGateGivesEveryClientItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(10, nil)
+		for range 200 { // one client floods
+			go g.enter(office)
+		}
+		synctest.Wait()
+		began := time.Now()
+		if !g.enter(phone) {
+			t.Fatal("the other client did not pass")
+		}
+		if waited := time.Since(began); waited > 200*time.Millisecond {
+			t.Errorf("the other client waited for %v, want two turns at most", waited)
+		}
+		time.Sleep(2 * gateWait)
+	})
+}
+
+func TestGateTakesAnIPv6NetworkForOneClient(t *testing.T) {
+	a, b := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::ffff:1")
+	if network(a) != network(b) {
+		t.Errorf("%v and %v count as two clients", a, b)
+	}
+	if far := netip.MustParseAddr("2001:db8:0:1::1"); network(a) == network(far) {
+		t.Errorf("%v and %v count as one client", a, far)
+	}
+}
+
+func TestGateBoundsAClientsLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, nil)
+		for range gateQueue + 10 {
+			go g.enter(office)
+		}
+		synctest.Wait()
+		if g.enter(office) {
+			t.Error("a search passed although its client's line is full")
+		}
+		time.Sleep(2 * gateWait)
+	})
+}
+
+func TestGateLetsNobodyWaitOnceTheProxyEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stop := make(chan struct{})
+		g := newGate(1, stop)
+		for g.pass(time.Now()) { // use up the burst
+		}
+		close(stop)
+		began := time.Now()
+		if g.enter(office) || time.Since(began) > 0 {
+			t.Error("a search waited although the proxy ends")
+		}
+	})
+}
