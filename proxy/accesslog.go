@@ -49,8 +49,8 @@ func (x *exchange) logRequest() {
 // shortened returns enough of a sid to tell it from others, but not enough to use it.
 func shortened(sid string) string {
 	const shown = 6
-	if len(sid) <= shown {
-		return sid
+	if sid == "" {
+		return ""
 	}
 	return sid[:min(shown, len(sid)/2)] + "…"
 }

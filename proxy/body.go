@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
+	"github.com/holdfast-proxy/holdfast/routing"
 	"github.com/holdfast-proxy/holdfast/routing/engineio"
 )
 
@@ -41,11 +42,13 @@ func (x *exchange) collect() error {
 	return nil
 }
 
-// holdBody serialises the request and reads all of its body, so that it can be sent to one backend after the other.
+// holdBody serialises the request and reads all of its body, so that it can be sent to one backend after the other. A
+// session whose body is too large, too slow, or one too many to be held cannot be searched for.
 func (x *exchange) holdBody() error {
 	if err := x.collect(); err != nil || x.upload == nil {
 		return err
 	}
+	began := time.Now()
 	body, framed := x.upload.body, outlet{buf: x.wire, chunked: x.upload.chunked}
 	x.upload = nil
 	for !body.Done() {
@@ -53,9 +56,11 @@ func (x *exchange) holdBody() error {
 		if err != nil {
 			return err
 		}
-		x.heldBody += int64(len(data))
-		if x.c.p.heldBodies.Add(int64(len(data))) > maxHeldBodies {
-			return errHeldBodies
+		x.heldSize += int64(len(data))
+		total := x.c.p.heldBodies.Add(int64(len(data)))
+		if x.heldSize > maxHeldBody || total > maxHeldBodies || time.Since(began) > x.c.p.cfg.BodyTimeout {
+			x.closing, x.c.linger = true, true
+			return routing.ErrUnknownSession
 		}
 		framed.gather(data)
 	}
@@ -64,10 +69,12 @@ func (x *exchange) holdBody() error {
 	return nil
 }
 
-// maxHeldBodies bounds the bodies that searches hold in all.
-const maxHeldBodies = 64 << 20
-
-var errHeldBodies = &http1.Error{Status: 503, Line: "too many request bodies are held", Close: true}
+// maxHeldBody bounds the body that a search holds for a request, and maxHeldBodies all of them together. Engine.IO's
+// servers take a megabyte unless told otherwise.
+const (
+	maxHeldBody   = 4 << 20
+	maxHeldBodies = 64 << 20
+)
 
 // serialise writes the head as the backend is to see it into wire and consumes it: from here on the client's buffer
 // belongs to the body.
@@ -138,7 +145,7 @@ func (u *upload) run() {
 	for !u.body.Done() {
 		data, err := u.c.nextPart(u.body)
 		if err != nil {
-			if u.fault, _ = err.(*http1.Error); u.fault == nil {
+			if u.fault, _ = err.(*http1.Error); u.fault == nil && err != errAborted {
 				u.c.gone.Store(true)
 			}
 			u.up.abort() // a body cut short must never look whole
@@ -150,6 +157,7 @@ func (u *upload) run() {
 	}
 	if out.finish() == nil {
 		u.whole.Store(true)
+		u.c.watch.Arm() // nobody else would notice any longer that the client leaves
 	}
 }
 

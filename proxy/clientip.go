@@ -19,9 +19,9 @@ type forwarding struct {
 
 // forwardedFrom reads the forwarding fields of a request that peer sent. The client is the right-most address of the
 // chain that is not itself a trusted proxy; if all are, the left-most.
-func forwardedFrom(peer netip.Addr, fields []http1.Field, trusted []netip.Prefix) forwarding {
+func forwardedFrom(peer netip.Addr, fields []http1.Field, trusts func(netip.Addr) bool) forwarding {
 	f := forwarding{client: peer}
-	if !contains(trusted, peer) {
+	if !trusts(peer) {
 		return f
 	}
 	f.trusted = true
@@ -45,7 +45,7 @@ func forwardedFrom(peer netip.Addr, fields []http1.Field, trusted []netip.Prefix
 			break // whoever wrote this is not a proxy that we can trust: what is left of it counts for nothing
 		}
 		f.client = addr
-		if !contains(trusted, addr) {
+		if !trusts(addr) {
 			break
 		}
 	}
@@ -82,9 +82,13 @@ func parseForwarded(b []byte) (netip.Addr, bool) {
 	return addr.Unmap(), err == nil
 }
 
-func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
-	for _, p := range prefixes {
-		if p.Contains(addr) {
+// trusts says whether what a peer says of its clients is believed. A peer on a unix socket has no address.
+func (c *Config) trusts(peer netip.Addr) bool {
+	if !peer.IsValid() {
+		return c.TrustUnix
+	}
+	for _, p := range c.TrustedProxies {
+		if p.Contains(peer) {
 			return true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
@@ -35,6 +36,8 @@ type Config struct {
 
 	// TrustedProxies are the peers whose X-Forwarded-* fields are believed. None: nobody's.
 	TrustedProxies []netip.Prefix
+	// TrustUnix has those that connect to a unix socket count as trusted proxies.
+	TrustUnix bool
 	// ProxyProtocol has connections from TrustedProxies begin with a PROXY header, version 1 or 2, that names the client.
 	// Everybody else's are served as they are, so that nobody else can give himself another address.
 	ProxyProtocol bool
@@ -45,7 +48,7 @@ type Config struct {
 
 	ConnectTimeout time.Duration // for dialling a backend, TLS included; 0: 3 s
 	HeaderTimeout  time.Duration // for a request's whole head from its first byte; 0: 5 s
-	BodyTimeout    time.Duration // for any progress of a request's body, or of a client's reading; 0: 30 s
+	BodyTimeout    time.Duration // for any progress of a request's body, or of a client's reading (over TLS: of 32 KiB of it); 0: 30 s
 	IdleTimeout    time.Duration // for the next request, and between two parts of a reply; 0: 75 s
 	PollTimeout    time.Duration // for a reply to begin; 0: from the session's handshake, 120 s where that is unknown
 	TunnelTimeout  time.Duration // for a silent tunnel; 0: from the session's handshake, 1 h where that is unknown
@@ -90,7 +93,7 @@ const (
 	sweepSessions = 100_000           // sessions looked at per sweep at most
 	lingerTime    = time.Second       // how long a refused client's remaining bytes are read
 	lingerBytes   = 256 << 10         // and how many of them
-	unknownPoll   = 120 * time.Second // DESIGN: a poll whose session's times are not known
+	unknownPoll   = 120 * time.Second // a poll whose session's times are not known
 	unknownTunnel = time.Hour
 	pollGrace     = 10 * time.Second // beyond the session's own times, which the backend is to enforce first
 	buriedFor     = 30 * time.Second // how long the sid of a session that was ended here is refused here
@@ -105,7 +108,11 @@ func (c *Config) complete() error {
 		return fmt.Errorf(`proxy: Cookie.Name "io": want another name, Engine.IO servers set that one themselves`)
 	case c.Cookie.Partitioned && !c.Cookie.Secure:
 		return fmt.Errorf("proxy: Cookie.Partitioned: want Secure as well, browsers ignore the one without the other")
-	case c.ProxyProtocol && len(c.TrustedProxies) == 0:
+	case c.SeekRate < 0 || c.SeekRate > 1_000_000:
+		return fmt.Errorf("proxy: SeekRate %d: want 0 to 1,000,000", c.SeekRate)
+	case strings.ContainsAny(c.Cookie.Name, "=;, \t\r\n"):
+		return fmt.Errorf("proxy: Cookie.Name %q: want a token", c.Cookie.Name)
+	case c.ProxyProtocol && len(c.TrustedProxies) == 0 && !c.TrustUnix:
 		return fmt.Errorf("proxy: ProxyProtocol: want TrustedProxies as well, whose headers to believe")
 	case c.KeyQuery != "" && c.KeyHeader != "":
 		return fmt.Errorf("proxy: KeyQuery %q and KeyHeader %q: want one of them", c.KeyQuery, c.KeyHeader)

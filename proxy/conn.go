@@ -60,8 +60,10 @@ func (c *conn) serve() {
 
 // next serves one request; false means that it was the connection's last.
 func (c *conn) next() (more bool) {
-	if len(c.buffered()) == 0 && !c.awaitRequest() {
-		return false
+	for c.idle() {
+		if !c.awaitRequest() {
+			return false
+		}
 	}
 	x := newExchange(c)
 	defer x.end()
@@ -74,8 +76,16 @@ func (c *conn) next() (more bool) {
 	return x.run()
 }
 
+// idle says that no request has begun: nothing has come, or no more than the line end that some clients send behind a
+// body (RFC 9112 section 2.2).
+func (c *conn) idle() bool {
+	b := c.buffered()
+	return len(b) == 0 || b[0] == '\r' && (len(b) == 1 || len(b) == 2 && b[1] == '\n')
+}
+
 // awaitRequest waits, holding no buffer, for the first byte of a request.
 func (c *conn) awaitRequest() bool {
+	c.room(smallBuffer)
 	return c.fill(c.p.cfg.IdleTimeout) == nil
 }
 
@@ -115,18 +125,24 @@ func (c *conn) hangup() {
 	}
 }
 
-// await waits until change is closed; false says that the client, or the time to serve it, has gone before that.
-func (c *conn) await(change <-chan struct{}) bool {
+// watchLeaving returns what is closed when the client leaves, until stop is called.
+func (c *conn) watchLeaving() (gone <-chan struct{}, stop func()) {
 	c.leaving = make(chan struct{})
 	c.watch.Arm()
-	defer func() {
+	return c.leaving, func() {
 		c.watch.Disarm()
 		c.leaving = nil
-	}()
+	}
+}
+
+// await waits until change is closed; false says that the client, or the time to serve it, has gone before that.
+func (c *conn) await(change <-chan struct{}) bool {
+	gone, stop := c.watchLeaving()
+	defer stop()
 	select {
 	case <-change:
 		return !c.left()
-	case <-c.leaving:
+	case <-gone:
 	case <-c.p.stop:
 	}
 	return false

@@ -2,11 +2,8 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime/debug"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy/relay"
@@ -27,7 +24,7 @@ func (p *Proxy) drain(ctx context.Context) error {
 	defer tunnels.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tunnels.Go(func() { p.relay.Drain(ctx, relay.DrainOptions{Rate: p.drainRate(ctx)}) })
+	tunnels.Go(func() { p.drainTunnels(ctx) })
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
 	quiet := time.Now()
@@ -40,6 +37,19 @@ func (p *Proxy) drain(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("proxy: cut short %d requests and %d tunnels: %w", p.busy.Load(), p.relay.Len(), ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// drainTunnels ends tunnels one by one until ctx is done: also those that upgrades under way have yet to open.
+func (p *Proxy) drainTunnels(ctx context.Context) {
+	tick := time.NewTicker(drainTick)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		p.relay.Drain(ctx, relay.DrainOptions{Rate: p.drainRate(ctx)})
+		select {
+		case <-ctx.Done():
 		case <-tick.C:
 		}
 	}
@@ -70,27 +80,5 @@ func (p *Proxy) eachConn(do func(*conn)) {
 	defer p.mu.Unlock()
 	for c := range p.conns {
 		do(c)
-	}
-}
-
-// outOfResources says that this process, not the peer, is at its limits.
-func outOfResources(err error) bool {
-	for _, own := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
-		if errors.Is(err, own) {
-			return true
-		}
-	}
-	return false
-}
-
-// recovered keeps a panic from ending the process. It must be deferred directly; after, if not nil, runs on a panic.
-func (p *Proxy) recovered(doing string, after func()) {
-	v := recover()
-	if v == nil {
-		return
-	}
-	p.log.Error("panic", "doing", doing, "panic", v, "stack", string(debug.Stack()))
-	if after != nil {
-		after()
 	}
 }

@@ -20,14 +20,16 @@ type exchange struct {
 	headLen int // of req, at the start of the client's buffer
 	facts
 
-	decision routing.Decision
-	placed   bool               // decision holds a place that end gives back
-	tried    []*routing.Backend // those that could not be dialled
+	decision  routing.Decision
+	placed    bool               // decision holds a place that end gives back
+	tried     []*routing.Backend // those that could not be dialled
+	firstDial time.Time          // when dialling the first of them began
 
+	seeking  bool    // its session is searched for
 	search   *search // that it is a member of; nil: its backend is known
 	presumed bool    // the backend it is at has been silent, and is presumed to own the session
 	kept     answer  // what an upgrade gets if no backend takes it
-	heldBody int64   // bytes of wire that count against the bound on held bodies
+	heldSize int64   // bytes of wire that count against the bound on held bodies
 
 	wire   []byte  // the request as the backend sees it, up to the part of its body that is streamed
 	upload *upload // the streaming of the rest of the body; nil: wire is all there is
@@ -37,7 +39,7 @@ type exchange struct {
 
 	access   access
 	answered bool // some of the reply has reached the client
-	close    bool // the client's connection ends with this exchange
+	closing  bool // the client's connection ends with this exchange
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -52,6 +54,9 @@ func newExchange(c *conn) *exchange {
 // end gives back all that the exchange was lent.
 func (x *exchange) end() {
 	x.dropUpstream()
+	if x.closing && x.req.KeepAlive {
+		x.c.linger = true // the client did not ask for it, and may have sent its next request
+	}
 	if x.placed {
 		if x.leaves || x.c.left() {
 			x.decision.Hold.Leave()
@@ -60,7 +65,7 @@ func (x *exchange) end() {
 	}
 	x.logRequest()
 	giveBuffer(x.wire)
-	x.c.p.heldBodies.Add(-x.heldBody)
+	x.c.p.heldBodies.Add(-x.heldSize)
 	x.c.p.busy.Add(-1)
 	clear(x.tried)
 	*x = exchange{req: x.req, facts: facts{origin: x.origin[:0]}, tried: x.tried[:0], access: access{path: x.access.path}}
@@ -96,14 +101,23 @@ func (x *exchange) place() error {
 
 // carry brings the request to its backend and the reply to the client.
 func (x *exchange) carry() bool {
+	if err := x.attemptRepeated(); err != nil {
+		return x.fail(err)
+	}
+	return x.deliver()
+}
+
+// attemptRepeated attempts until an attempt succeeds or must not be repeated, and tells the health checker of all but
+// those that died with a reused connection, for which nobody is to blame.
+func (x *exchange) attemptRepeated() error {
 	for {
 		err := x.attempt()
-		x.observe(err)
-		if err == nil {
-			return x.deliver()
+		stale := err != nil && x.staleReuse()
+		if !stale {
+			x.observe(err)
 		}
-		if !x.again(err) {
-			return x.fail(err)
+		if err == nil || !x.again(err, stale) {
+			return err
 		}
 	}
 }
@@ -136,7 +150,7 @@ func (x *exchange) attempt() error {
 		return &failure{dialling, err}
 	}
 	x.c.attach(x.up, x.upload != nil)
-	if x.c.p.over(x.decision.Backend) {
+	if x.c.left() || x.c.p.over(x.decision.Backend) {
 		return &failure{dialling, errAborted}
 	}
 	if err := x.up.write(x.wire, x.c.p.cfg.BodyTimeout); err != nil {
@@ -163,7 +177,7 @@ func (x *exchange) repeatable() bool {
 
 // again prepares another attempt if the failed one allows it: at another backend when this one could not be dialled
 // and the request is bound to none, or once more at the same one when a reused connection died under the request.
-func (x *exchange) again(err error) bool {
+func (x *exchange) again(err error, stale bool) bool {
 	var f *failure
 	if !errors.As(err, &f) || errors.Is(err, errAborted) || isTimeout(err) && f.phase != dialling {
 		return false
@@ -171,18 +185,29 @@ func (x *exchange) again(err error) bool {
 	if f.phase == dialling {
 		return !x.pinned() && x.placeElsewhere()
 	}
-	reusedDied := x.up.reused && !x.up.spoke && len(x.up.buffered()) == 0
 	unseen := f.phase == sending && x.upload == nil
-	x.dropUpstream()
-	if !reusedDied || x.retried || !unseen && !x.repeatable() {
+	if !stale || x.retried || !unseen && !x.repeatable() {
 		return false
 	}
+	x.dropUpstream()
 	x.retried = true
 	return true
 }
 
+// staleReuse says that the attempt has met a connection that its backend was about to close: reused, and dead before a
+// byte of the reply.
+func (x *exchange) staleReuse() bool {
+	return x.up != nil && x.up.reused && !x.up.spoke && len(x.up.buffered()) == 0
+}
+
 // placeElsewhere gives up the place at a backend that could not be dialled for one at a backend not tried yet.
 func (x *exchange) placeElsewhere() bool {
+	if x.firstDial.IsZero() {
+		x.firstDial = time.Now().Add(-x.c.p.cfg.ConnectTimeout)
+	}
+	if x.c.left() || time.Since(x.firstDial) > dialRounds*x.c.p.cfg.ConnectTimeout {
+		return false
+	}
 	x.tried = append(x.tried, x.decision.Backend)
 	d, err := x.c.p.cfg.Router.RouteExcept(x.routingRequest(), x.tried)
 	if err != nil {
@@ -218,7 +243,10 @@ func (x *exchange) awaitReply() error {
 	}
 }
 
-const maxInterim = 10
+const (
+	maxInterim = 10
+	dialRounds = 3 // times ConnectTimeout is how long a request may look for a backend that can be dialled
+)
 
 var (
 	errUnaskedUpgrade = errors.New("backend switched protocols unasked")
@@ -228,7 +256,7 @@ var (
 func (x *exchange) readReplyHead() error {
 	up := x.up
 	for seen := 0; ; {
-		n, bad := up.res.Parse(up.buffered(), seen, methodForBody(x.head), x.c.p.cfg.heads)
+		n, bad := up.res.Parse(up.buffered(), seen, x.head, x.c.p.cfg.heads)
 		if bad != nil {
 			return bad
 		}
@@ -281,7 +309,8 @@ func (x *exchange) passInterim() error {
 
 // observe tells the health checker how an attempt ended.
 func (x *exchange) observe(err error) {
-	if tell := x.c.p.cfg.OnOutcome; tell != nil && !x.c.left() {
+	var client *clientError
+	if tell := x.c.p.cfg.OnOutcome; tell != nil && !x.c.left() && !errors.As(err, &client) {
 		tell(x.decision.Backend, x.outcome(err), x.from.client)
 	}
 }
@@ -293,16 +322,6 @@ func (x *exchange) dropUpstream() {
 	}
 	x.endUpload()
 	x.c.detach()
-	x.up.up.drop(x.up)
+	x.up.home.drop(x.up)
 	x.up = nil
-}
-
-// methods that decide whether a reply has a body; the request's own bytes are no longer there by then
-var headMethod, otherMethod = []byte("HEAD"), []byte("GET")
-
-func methodForBody(head bool) []byte {
-	if head {
-		return headMethod
-	}
-	return otherMethod
 }

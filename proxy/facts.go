@@ -1,7 +1,7 @@
 package proxy
 
 import (
-	"bytes"
+	"strings"
 
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
 	"github.com/holdfast-proxy/holdfast/routing"
@@ -10,16 +10,15 @@ import (
 
 // facts are what this proxy decides on, read once from a request's head; they outlive the head's bytes.
 type facts struct {
-	from  forwarding // its chain, proto and host alias the head
-	query engineio.Query
+	from  forwarding     // its chain, proto and host alias the head
+	query engineio.Query // zero unless the request is Engine.IO's
 
-	engineIO   bool   // the request is Engine.IO's
 	upgrade    bool   // it asks for a WebSocket
 	leaves     bool   // it is a session's last: its body ends with a close packet
 	opens      bool   // it opens a session: Engine.IO without a sid, other than a preflight
 	head       bool   // HEAD: the reply has no body
 	method     string // GET, POST, HEAD or OPTIONS, "" for any other
-	safe       bool   // GET, HEAD or OPTIONS
+	safe       bool   // by its method: GET, HEAD or OPTIONS
 	takesClose bool   // the client understands the close packet as an end that it may return from
 	origin     []byte // for the CORS fields of a refusal; a copy
 	cookie     string // the affinity cookie's value
@@ -30,14 +29,17 @@ type facts struct {
 func (x *exchange) identify() *http1.Error {
 	cfg := &x.c.p.cfg
 	x.noteRequest()
-	x.from = forwardedFrom(x.c.peer, x.req.Fields, cfg.TrustedProxies)
+	x.from = forwardedFrom(x.c.peer, x.req.Fields, cfg.trusts)
 	x.method = methodName(x.req.Method)
 	x.head = x.method == "HEAD"
 	x.safe = x.method == "GET" || x.head || x.method == "OPTIONS"
 	x.upgrade = x.req.Upgrade
-	x.close = !x.req.KeepAlive
+	x.closing = !x.req.KeepAlive
 	for i := range x.req.Fields {
 		x.noteField(&x.req.Fields[i])
+	}
+	if cfg.KeyHeader != "" {
+		x.key = fieldValue(x.req.Fields, cfg.KeyHeader)
 	}
 	if cfg.KeyQuery != "" {
 		x.key, _ = engineio.Param(x.req.Target, cfg.KeyQuery)
@@ -56,11 +58,17 @@ func (x *exchange) noteField(f *http1.Field) {
 		if cfg.Cookie.Name != "" && x.cookie == "" {
 			x.cookie = string(cookieValue(f.Value, cfg.Cookie.Name))
 		}
-	default:
-		if cfg.KeyHeader != "" && bytes.EqualFold(f.Name, []byte(cfg.KeyHeader)) {
-			x.key = string(f.Value)
+	}
+}
+
+// fieldValue returns the value of the first field of that name.
+func fieldValue(fields []http1.Field, name string) string {
+	for i := range fields {
+		if len(fields[i].Name) == len(name) && strings.EqualFold(string(fields[i].Name), name) {
+			return string(fields[i].Value)
 		}
 	}
+	return ""
 }
 
 // identifySession reads the query. A sid that could be read in two ways is refused, but only on Engine.IO's own
@@ -68,18 +76,18 @@ func (x *exchange) noteField(f *http1.Field) {
 func (x *exchange) identifySession() *http1.Error {
 	err := x.c.query.Parse(x.req.Target)
 	x.query = x.c.query
-	x.engineIO = x.query.HasEIO
+	engineIO := x.query.HasEIO
 	if paths := x.c.p.cfg.EngineIOPaths; len(paths) > 0 {
-		x.engineIO = hasAnyPrefix(x.req.Target, paths)
+		engineIO = hasAnyPrefix(x.req.Target, paths)
 	}
-	if !x.engineIO {
+	if !engineIO {
 		x.query = engineio.Query{}
 		return nil
 	}
 	if err != nil {
 		return &http1.Error{Status: 400, Line: err.Error(), Close: !x.req.Body.Done()}
 	}
-	x.opens = x.query.SID == "" && x.method == "GET"
+	x.opens = x.query.SID == "" && x.method == "GET" && (x.query.HasEIO || x.query.Transport != "")
 	return nil
 }
 

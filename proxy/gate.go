@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -9,20 +10,23 @@ import (
 const (
 	gateWait  = 5 * time.Second // how long a search may wait for its turn
 	gateQueue = 4096            // how many searches of one client may wait
+	gateSlots = 64              // how many searches may be asking backends at a time
 )
 
-// gate lets searches begin at a bounded rate. Those that must wait are queued by client (a /64 for IPv6), and the clients
-// take turns: one that makes up sids by the thousand delays its own, not those of others.
+// gate lets searches begin at a bounded rate, and only so many at a time: where backends are slow, that slows down a flood
+// of made-up sids before it drowns them. Searches that must wait are queued by client (a /64 for IPv6), and the clients
+// take turns: one that makes up sids delays its own, not those of others.
 type gate struct {
 	stop     <-chan struct{}
 	interval time.Duration // between two searches, in the long run
 	burst    time.Duration // how much of that may have been saved up
 
-	mu     sync.Mutex
-	free   time.Time // when the next search may begin, if nobody saved up
-	queues map[netip.Addr]*gateLine
-	turns  []*gateLine // the clients with waiting searches, the next one first
-	timer  *time.Timer // runs while somebody waits
+	mu    sync.Mutex
+	slots int       // how many more searches may be asking
+	free  time.Time // when the next search may begin, if nobody saved up
+	lines map[netip.Addr]*gateLine
+	turns []*gateLine // the clients with waiting searches, the next one first
+	timer *time.Timer // runs while somebody waits for time to pass
 }
 
 // gateLine are one client's waiting searches.
@@ -36,15 +40,18 @@ type gateLine struct {
 func newGate(perSecond int, stop <-chan struct{}) *gate {
 	return &gate{
 		stop:     stop,
+		slots:    gateSlots,
 		interval: time.Second / time.Duration(perSecond),
 		burst:    time.Second,
-		queues:   make(map[netip.Addr]*gateLine),
+		lines:    make(map[netip.Addr]*gateLine),
 	}
 }
 
-// enter waits for the client's turn; false says that it did not come in time.
-func (g *gate) enter(client netip.Addr) bool {
-	turn, ok := g.queue(network(client))
+// enter waits for the client's turn, until gone is closed or too much time has passed; true says that it has come. Whoever
+// enters leaves.
+func (g *gate) enter(client netip.Addr, gone <-chan struct{}) bool {
+	client = network(client)
+	turn, ok := g.queue(client)
 	if turn == nil {
 		return ok
 	}
@@ -54,9 +61,18 @@ func (g *gate) enter(client netip.Addr) bool {
 	case <-turn:
 		return true
 	case <-late.C:
+	case <-gone:
 	case <-g.stop:
 	}
-	return g.giveUp(network(client), turn)
+	return g.giveUp(client, turn)
+}
+
+// leave gives a slot back: the search does not ask anybody any more.
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.slots++
+	g.give(time.Now())
 }
 
 // queue lets the client pass at once, or returns what is closed when its turn has come; nil and false if its line is full.
@@ -67,10 +83,10 @@ func (g *gate) queue(client netip.Addr) (turn chan struct{}, ok bool) {
 	if len(g.turns) == 0 && g.pass(now) {
 		return nil, true
 	}
-	line := g.queues[client]
+	line := g.lines[client]
 	if line == nil {
 		line = &gateLine{client: client}
-		g.queues[client] = line
+		g.lines[client] = line
 		g.turns = append(g.turns, line)
 	}
 	if len(line.waiting) == gateQueue {
@@ -78,85 +94,64 @@ func (g *gate) queue(client netip.Addr) (turn chan struct{}, ok bool) {
 	}
 	turn = make(chan struct{})
 	line.waiting = append(line.waiting, turn)
-	g.wake(now)
+	g.give(now)
 	return turn, true
 }
 
-// pass takes one search's time if it is there.
+// pass takes a slot and one search's time if both are there.
 func (g *gate) pass(now time.Time) bool {
 	if earliest := now.Add(-g.burst); g.free.Before(earliest) {
 		g.free = earliest
 	}
-	if g.free.After(now) {
+	if g.slots == 0 || g.free.After(now) {
 		return false
 	}
+	g.slots--
 	g.free = g.free.Add(g.interval)
 	return true
 }
 
-// wake has the next turn given when it is due.
-func (g *gate) wake(now time.Time) {
-	if g.timer == nil {
-		g.timer = time.AfterFunc(g.free.Sub(now), g.give)
-	}
-}
-
-// give lets those pass whose turn has come, one client after the other.
-func (g *gate) give() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.timer = nil
-	now := time.Now()
+// give lets those pass whose turn has come, one client after the other, and has the next looked at in time.
+func (g *gate) give(now time.Time) {
 	for len(g.turns) > 0 && g.pass(now) {
 		line := g.turns[0]
 		g.turns = g.turns[1:]
 		close(line.waiting[0])
 		line.waiting = line.waiting[1:]
-		g.requeue(line)
+		if len(line.waiting) == 0 {
+			delete(g.lines, line.client)
+		} else {
+			g.turns = append(g.turns, line)
+		}
 	}
-	if len(g.turns) > 0 {
-		g.wake(now)
+	if len(g.turns) > 0 && g.slots > 0 && g.timer == nil {
+		g.timer = time.AfterFunc(g.free.Sub(now), g.tick)
 	}
 }
 
-// requeue puts a client that has had its turn behind the others, or forgets it if it has no more to wait for.
-func (g *gate) requeue(line *gateLine) {
-	if len(line.waiting) == 0 {
-		delete(g.queues, line.client)
-		return
-	}
-	g.turns = append(g.turns, line)
+func (g *gate) tick() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.timer = nil
+	g.give(time.Now())
 }
 
 // giveUp takes a search out of its line; true says that its turn came at the last moment.
 func (g *gate) giveUp(client netip.Addr, turn chan struct{}) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	line := g.queues[client]
-	if line == nil {
+	select {
+	case <-turn:
 		return true
+	default:
 	}
-	for i, w := range line.waiting {
-		if w != turn {
-			continue
-		}
-		line.waiting = append(line.waiting[:i], line.waiting[i+1:]...)
-		if len(line.waiting) == 0 {
-			g.leave(line)
-		}
-		return false
+	line := g.lines[client]
+	line.waiting = slices.DeleteFunc(line.waiting, func(w chan struct{}) bool { return w == turn })
+	if len(line.waiting) == 0 {
+		delete(g.lines, client)
+		g.turns = slices.DeleteFunc(g.turns, func(l *gateLine) bool { return l == line })
 	}
-	return true
-}
-
-func (g *gate) leave(line *gateLine) {
-	delete(g.queues, line.client)
-	for i, l := range g.turns {
-		if l == line {
-			g.turns = append(g.turns[:i], g.turns[i+1:]...)
-			return
-		}
-	}
+	return false
 }
 
 // network is what counts as one client: an IPv6 client has a /64 of addresses to itself.

@@ -16,7 +16,7 @@ var (
 func passed(g *gate, client netip.Addr, n int, d time.Duration) int {
 	results := make(chan bool, n)
 	for range n {
-		go func() { results <- g.enter(client) }()
+		go func() { results <- g.enter(client, nil) }()
 	}
 	time.Sleep(d)
 	count := 0
@@ -59,8 +59,8 @@ func TestGateRefusesWhatWaitsTooLong(t *testing.T) {
 		if got := passed(g, office, 20, gateWait+time.Second); got != 7 {
 			t.Errorf("%d searches passed, want 2 at once and 5 in the time that a search may wait", got)
 		}
-		if waiting := waitingIn(g); waiting != 0 || len(g.queues) != 0 {
-			t.Errorf("%d searches wait and %d clients are in the books, want none", waiting, len(g.queues))
+		if waiting := waitingIn(g); waiting != 0 || len(g.lines) != 0 {
+			t.Errorf("%d searches wait and %d clients are in the books, want none", waiting, len(g.lines))
 		}
 	})
 }
@@ -69,11 +69,11 @@ func TestGateGivesEveryClientItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(10, nil)
 		for range 200 { // one client floods
-			go g.enter(office)
+			go g.enter(office, nil)
 		}
 		synctest.Wait()
 		began := time.Now()
-		if !g.enter(phone) {
+		if !g.enter(phone, nil) {
 			t.Fatal("the other client did not pass")
 		}
 		if waited := time.Since(began); waited > 200*time.Millisecond {
@@ -97,10 +97,10 @@ func TestGateBoundsAClientsLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, nil)
 		for range gateQueue + 10 {
-			go g.enter(office)
+			go g.enter(office, nil)
 		}
 		synctest.Wait()
-		if g.enter(office) {
+		if g.enter(office, nil) {
 			t.Error("a search passed although its client's line is full")
 		}
 		time.Sleep(2 * gateWait)
@@ -115,7 +115,7 @@ func TestGateLetsNobodyWaitOnceTheProxyEnds(t *testing.T) {
 		}
 		close(stop)
 		began := time.Now()
-		if g.enter(office) || time.Since(began) > 0 {
+		if g.enter(office, nil) || time.Since(began) > 0 {
 			t.Error("a search waited although the proxy ends")
 		}
 	})

@@ -34,6 +34,9 @@ func (x *exchange) learn(out *outlet) (held []byte, err error) {
 	return held, nil
 }
 
+// maxLooks is how often a reply that arrives in pieces is looked at, each time from its beginning.
+const maxLooks = 64
+
 // holdBack reads up to about limit bytes of the reply's body, or all of it if that is less, and returns them.
 func (x *exchange) holdBack(limit int) (held []byte, err error) {
 	for len(held) < limit && !x.up.res.Body.Done() {
@@ -58,7 +61,7 @@ func (x *exchange) teaches() bool {
 func (x *exchange) holdHandshake() (held []byte, h engineio.Handshake, err error) {
 	encoding := x.up.res.Value(http1.ContentEncoding) // aliases the head, whose bytes have been consumed
 	decode := decoderOf(encoding)
-	for !x.up.res.Body.Done() {
+	for looks := 0; !x.up.res.Body.Done() && looks < maxLooks; {
 		data, err := x.nextReplyPart(nil)
 		if err != nil {
 			return nil, h, err
@@ -67,6 +70,10 @@ func (x *exchange) holdHandshake() (held []byte, h engineio.Handshake, err error
 			break
 		}
 		held = append(held, data...)
+		if len(x.up.buffered()) > 0 && !x.up.res.Body.Done() && len(held) < engineio.MaxHandshake {
+			continue // more is there to be looked at together
+		}
+		looks++
 		h, verdict := engineio.ParseHandshake(decode(held))
 		if verdict == engineio.Found {
 			return held, h, nil

@@ -48,19 +48,15 @@ func (x *exchange) forwards(f *http1.Field) bool {
 	case http1.ForwardedLookAlike, http1.Expect: // the expectation is met here
 		return false
 	case http1.AcceptEncoding:
-		return !x.opens || x.upgrade // the reply of a polling handshake must be read for its sid
+		return x.upgrade || !x.opens && !x.seeking // a reply that must be understood here
 	}
 	return !f.Hop
 }
 
 // appendForwarding says whom the request comes from. A trusted proxy's account is continued, anybody else's replaced.
 func (x *exchange) appendForwarding(dst []byte) []byte {
-	dst = append(dst, "X-Forwarded-For: "...)
-	if len(x.from.chain) > 0 {
-		dst = append(append(dst, x.from.chain...), ", "...)
-	}
-	dst = x.c.peer.AppendTo(dst)
-	dst = append(dst, "\r\nX-Forwarded-Proto: "...)
+	dst = x.appendChain(dst)
+	dst = append(dst, "X-Forwarded-Proto: "...)
 	dst = append(dst, x.proto()...)
 	dst = append(dst, "\r\nX-Forwarded-Host: "...)
 	if x.from.host != nil {
@@ -68,9 +64,25 @@ func (x *exchange) appendForwarding(dst []byte) []byte {
 	} else {
 		dst = append(dst, x.req.Host...)
 	}
-	dst = append(dst, "\r\nX-Real-IP: "...)
-	dst = x.from.client.AppendTo(dst)
+	dst = append(dst, "\r\n"...)
+	if !x.from.client.IsValid() {
+		return dst
+	}
+	dst = x.from.client.AppendTo(append(dst, "X-Real-IP: "...))
 	return append(dst, "\r\n"...)
+}
+
+// appendChain appends the addresses that the request has come through. A peer on a unix socket has none.
+func (x *exchange) appendChain(dst []byte) []byte {
+	chain, peer := x.from.chain, x.c.peer
+	if len(chain) == 0 && !peer.IsValid() {
+		return dst
+	}
+	dst = append(append(dst, "X-Forwarded-For: "...), chain...)
+	if len(chain) > 0 && peer.IsValid() {
+		dst = append(dst, ", "...)
+	}
+	return append(peer.AppendTo(dst), "\r\n"...)
 }
 
 func (x *exchange) proto() []byte {
@@ -98,16 +110,19 @@ func (x *exchange) appendReply(dst []byte) []byte {
 	if x.setsCookie() {
 		dst = x.c.p.cfg.Cookie.append(dst, x.decision.Backend.Token())
 	}
-	switch {
-	case res.Upgrade:
+	if res.Upgrade {
 		dst = append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
-	case x.close && res.Status >= 200:
-		dst = append(dst, "Connection: close\r\n"...)
-	case x.req.Minor == 0:
-		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
-	if x.chunks() {
-		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	return dst
+}
+
+// appendConnection says whether the client's connection goes on, where that is not what its version takes for granted.
+func (x *exchange) appendConnection(dst []byte) []byte {
+	switch {
+	case x.closing:
+		return append(dst, "Connection: close\r\n"...)
+	case x.req.Minor == 0:
+		return append(dst, "Connection: keep-alive\r\n"...)
 	}
 	return dst
 }

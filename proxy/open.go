@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"net/netip"
-	"syscall"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -18,7 +16,7 @@ func (c *conn) open() error {
 	ctx, cancel := context.WithTimeout(context.Background(), c.p.cfg.HeaderTimeout)
 	defer cancel()
 	var rest []byte
-	if c.p.cfg.ProxyProtocol && contains(c.p.cfg.TrustedProxies, c.peer) {
+	if c.p.cfg.ProxyProtocol && c.p.cfg.trusts(c.peer) {
 		var err error
 		if rest, err = c.readProxyHeader(ctx); err != nil {
 			return err
@@ -29,7 +27,11 @@ func (c *conn) open() error {
 		c.unread(rest)
 		return nil
 	}
-	layer := tls.Server(&prefixed{Conn: c.nc, rest: rest}, c.p.cfg.TLS)
+	below := c.nc
+	if len(rest) > 0 {
+		below = &prefixed{Conn: c.nc, rest: rest}
+	}
+	layer := tls.Server(below, c.p.cfg.TLS)
 	c.layer, c.raw, c.secure = layer, nil, true
 	return layer.HandshakeContext(ctx)
 }
@@ -41,6 +43,9 @@ func (c *conn) readProxyHeader(ctx context.Context) (rest []byte, err error) {
 	c.nc.SetReadDeadline(deadline)
 	defer c.nc.SetReadDeadline(time.Time{})
 	r := bufio.NewReader(c.nc)
+	if err := awaitVersion1(r); err != nil {
+		return nil, err
+	}
 	header, err := proxyproto.Read(r)
 	if err != nil {
 		return nil, err
@@ -53,6 +58,22 @@ func (c *conn) readProxyHeader(ctx context.Context) (rest []byte, err error) {
 	}
 	rest, _ = r.Peek(r.Buffered())
 	return rest, nil
+}
+
+// awaitVersion1 waits until a header of version 1 is there as a whole, since proxyproto.Read takes one that comes in
+// pieces for broken. Version 2 says its length and needs no such help.
+func awaitVersion1(r *bufio.Reader) error {
+	const longest = 107 // PROXY protocol, section 2.1
+	for n := 1; n <= longest; n++ {
+		b, err := r.Peek(n)
+		if err != nil {
+			return err
+		}
+		if b[0] != 'P' || b[n-1] == '\n' {
+			break
+		}
+	}
+	return nil
 }
 
 // unread puts bytes that were read beside the stream back into it.
@@ -78,10 +99,5 @@ func (p *prefixed) Read(b []byte) (int, error) {
 	return p.Conn.Read(b)
 }
 
-// SyscallConn lets the watch see the socket.
-func (p *prefixed) SyscallConn() (syscall.RawConn, error) {
-	if sc, ok := p.Conn.(syscall.Conn); ok {
-		return sc.SyscallConn()
-	}
-	return nil, errors.ErrUnsupported
-}
+// CloseWrite lets the relay end one direction.
+func (p *prefixed) CloseWrite() error { return closeWrite(p.Conn) }

@@ -20,10 +20,9 @@ var ErrShutdown = errors.New("proxy: shut down")
 // Proxy carries clients' requests to the backends that a router chooses. Create it with New; its methods may be called
 // from any goroutine.
 type Proxy struct {
-	cfg    Config
-	log    *slog.Logger
-	dialer *net.Dialer
-	relay  *relay.Relay
+	cfg   Config
+	log   *slog.Logger
+	relay *relay.Relay
 
 	upstreams sync.Map // *routing.Backend → *upstream
 	searches  searches
@@ -56,7 +55,6 @@ func New(cfg Config) (*Proxy, error) {
 	p := &Proxy{
 		cfg:       cfg,
 		log:       cfg.Logger,
-		dialer:    &net.Dialer{LocalAddr: cfg.sourceAddr(), KeepAlive: 30 * time.Second},
 		relay:     r,
 		listeners: make(map[net.Listener]struct{}),
 		conns:     make(map[*conn]struct{}),
@@ -68,8 +66,8 @@ func New(cfg Config) (*Proxy, error) {
 	return p, nil
 }
 
-// Serve accepts clients from ln until Shutdown, and then returns ErrShutdown; ln is closed when it returns. It may run
-// for several listeners at once.
+// Serve accepts clients from ln until Shutdown, and then returns ErrShutdown, or until somebody closes ln; ln is closed
+// when it returns. It may run for several listeners at once.
 func (p *Proxy) Serve(ln net.Listener) error {
 	if !p.adopt(ln) {
 		ln.Close()
@@ -85,16 +83,16 @@ func (p *Proxy) Serve(ln net.Listener) error {
 			p.admitConn(nc)
 		case p.draining.Load():
 			return ErrShutdown
-		case outOfResources(err):
-			pause = p.pauseAccept(pause, err)
-		default:
+		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("proxy: accept on %s: %w", ln.Addr(), err)
+		default:
+			pause = p.pauseAccept(pause, err)
 		}
 	}
 }
 
-// pauseAccept waits while the process has no descriptors left, twice as long each time, so that accepting goes on as
-// soon as some client leaves and no loop spins meanwhile.
+// pauseAccept waits after a failed accept, twice as long each time. Either the process has no descriptors left, and must
+// neither spin nor give up until some client leaves; or the kernel tells of one connection's trouble (accept(2)).
 func (p *Proxy) pauseAccept(last time.Duration, err error) time.Duration {
 	next := min(max(2*last, 5*time.Millisecond), time.Second)
 	if last == 0 {
@@ -137,11 +135,24 @@ func (p *Proxy) admitConn(nc net.Conn) {
 		return
 	}
 	c := newConn(p, nc)
+	if !p.enlist(c) {
+		nc.Close()
+		p.count.Add(-1)
+		return
+	}
+	go c.serve()
+}
+
+// enlist has Shutdown wait for c, unless it has begun.
+func (p *Proxy) enlist(c *conn) bool {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.draining.Load() {
+		return false
+	}
 	p.conns[c] = struct{}{}
 	p.work.Add(1)
-	p.mu.Unlock()
-	go c.serve()
+	return true
 }
 
 // runRelay carries the tunnels until Shutdown closes the relay.
@@ -164,11 +175,14 @@ func (p *Proxy) upstreamOf(b *routing.Backend) (*upstream, error) {
 	if u, ok := p.upstreams.Load(b); ok {
 		return u.(*upstream), nil
 	}
-	u, err := newUpstream(b, p.dialer)
+	u, err := newUpstream(b, p.cfg.sourceAddr())
 	if err != nil {
 		return nil, err
 	}
 	known, _ := p.upstreams.LoadOrStore(b, u)
+	if b.State() == routing.Removed {
+		p.upstreams.Delete(b) // it left before it could be seen
+	}
 	return known.(*upstream), nil
 }
 
@@ -208,6 +222,7 @@ func (p *Proxy) backendRemoved(ch routing.Change) {
 
 // sweep does the work that no request does: closing idle upstream connections and forgetting expired sessions.
 func (p *Proxy) sweep() {
+	defer p.recovered("sweeping", nil)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -225,7 +240,7 @@ func (p *Proxy) sweep() {
 // Shutdown ends the proxy in order: it stops accepting, answers every further request with "Connection: close", lets
 // polls and transfers finish and tunnels be closed one by one until ctx is done, and then ends what is left, in the
 // gentlest form each client takes. It returns when the last goroutine has ended; the error is ctx's if something had
-// to be cut short.
+// to be cut short. Calling it again returns ErrShutdown at once.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.mu.Lock()
 	first := !p.draining.Swap(true)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
 	"github.com/holdfast-proxy/holdfast/routing"
@@ -42,7 +41,7 @@ func (x *exchange) refuse(err error) bool {
 	var bad *http1.Error
 	switch {
 	case errors.As(err, &bad):
-		x.close, x.c.linger = x.close || bad.Close, bad.Close
+		x.closing, x.c.linger = x.closing || bad.Close, bad.Close
 		return x.reply(answer{bad.Status, plainText, bad.Line + "\n"})
 	case errors.Is(err, routing.ErrGone), errors.Is(err, routing.ErrUnknownSession):
 		return x.reply(unknownSession(x.upgrade))
@@ -60,14 +59,15 @@ func (x *exchange) refuseHead(err error) bool {
 	if bad, ok := err.(*http1.Error); ok && bad != errSlowHead {
 		x.head = string(x.req.Method) == "HEAD"
 		x.origin = append(x.origin[:0], x.req.Value(http1.Origin)...)
-		x.close = !x.req.KeepAlive
+		x.closing = !x.req.KeepAlive
 	}
 	return x.refuse(err)
 }
 
 // apologise answers a request that a fault of our own has ended.
 func (x *exchange) apologise() bool {
-	x.close = true
+	x.closing = true
+	x.dropUpstream()
 	return !x.answered && x.reply(innerFault)
 }
 
@@ -77,16 +77,29 @@ func (x *exchange) fail(err error) bool {
 	x.dropUpstream()
 	var client *clientError
 	switch {
-	case x.answered || x.c.left() || errors.As(err, &client):
+	case x.answered:
+		x.markCut()
+		return false
+	case x.c.left() || errors.As(err, &client):
 		return false
 	case x.upload != nil && x.upload.fault != nil:
 		return x.refuse(x.upload.fault)
 	case errors.Is(err, errAborted), backend.State() == routing.Down:
 		return x.endPolitely()
+	case isTimeout(err) && x.waits():
+		return x.endPolitely()
 	case isTimeout(err):
 		return x.reply(timedOut)
 	}
 	return x.reply(badGateway)
+}
+
+// markCut has a reply that could not be finished end in an RST where its end is otherwise the connection's: it must not
+// look whole (RFC 9112 section 8).
+func (x *exchange) markCut() {
+	if tcp, ok := x.c.nc.(*net.TCPConn); ok && x.req.Minor == 0 {
+		tcp.SetLinger(0)
+	}
 }
 
 // endPolitely tells a client that its session is over in the words that bring it back soonest: the close packet to the
@@ -96,26 +109,40 @@ func (x *exchange) endPolitely() bool {
 	if !x.pinned() {
 		return x.reply(badGateway)
 	}
-	x.c.p.cfg.Sessions.Bury(x.decision.SID, buriedFor)
-	if x.method != "GET" || x.upgrade || !x.takesClose {
+	if x.owned() {
+		x.c.p.cfg.Sessions.Bury(x.decision.SID, buriedFor)
+	}
+	if !x.waits() || !x.takesClose {
 		return x.reply(unknownSession(x.upgrade))
 	}
 	contentType, body := engineio.ClosePacket(x.query)
 	return x.reply(answer{http.StatusOK, contentType, body})
 }
 
+// waits says that the request is a poll: its reply may rightly take long, and when it takes too long its session has ended.
+func (x *exchange) waits() bool { return x.pinned() && x.method == "GET" && !x.upgrade }
+
+// owned says that the backend that the request went to is its session's own: a preflight may have gone to any.
+func (x *exchange) owned() bool {
+	switch x.decision.Pin {
+	case routing.PinTag, routing.PinLearned, routing.PinSought:
+		return true
+	}
+	return false
+}
+
 // reply sends an answer of our own and says whether the connection can take another request.
 func (x *exchange) reply(a answer) bool {
 	x.access.status = a.status
 	if !x.bodyRead() {
-		x.close, x.c.linger = true, true
+		x.closing, x.c.linger = true, true
 	}
 	if x.c.p.draining.Load() || x.upgrade {
-		x.close = true
+		x.closing = true
 	}
 	out := x.appendAnswer(takeBuffer(smallBuffer)[:0], a)
 	defer giveBuffer(out)
-	return x.c.write(out, x.c.p.cfg.BodyTimeout) == nil && !x.close
+	return x.c.write(out, x.c.p.cfg.BodyTimeout) == nil && !x.closing
 }
 
 // bodyRead skips what the client has sent of its request already, and says whether that is all of it: only then can
@@ -142,12 +169,7 @@ func (x *exchange) appendAnswer(dst []byte, a answer) []byte {
 		dst = http1.AppendField(dst, "Allow", http1.Allowed)
 	}
 	dst = appendCORS(dst, x.origin)
-	if x.close {
-		dst = append(dst, "Connection: close\r\n"...)
-	} else if x.req.Minor == 0 {
-		dst = append(dst, "Connection: keep-alive\r\n"...)
-	}
-	dst = append(dst, "\r\n"...)
+	dst = append(x.appendConnection(dst), "\r\n"...)
 	if x.head {
 		return dst
 	}
@@ -167,12 +189,14 @@ func appendCORS(dst, origin []byte) []byte {
 // turnAway refuses a connection before a goroutine is spent on it. A TLS client is not told why: that would take a
 // handshake.
 func (p *Proxy) turnAway(nc net.Conn) {
-	if _, wrapped := nc.(interface{ NetConn() net.Conn }); p.cfg.TLS == nil && !wrapped {
-		x := exchange{close: true}
-		nc.SetWriteDeadline(time.Now().Add(turnAwayTime))
-		nc.Write(x.appendAnswer(nil, tooMany))
+	var s stream
+	s.init(nc)
+	defer s.close()
+	if p.cfg.TLS != nil || s.raw == nil {
+		return
 	}
-	nc.Close()
+	x := exchange{closing: true}
+	s.writeRaw(x.appendAnswer(nil, tooMany), false)
+	closeWrite(nc)
+	s.readRaw(false) // a request that is there already would have close send an RST
 }
-
-const turnAwayTime = 10 * time.Millisecond

@@ -23,18 +23,28 @@ func (x *exchange) deliver() bool {
 	return x.finishReply(out, held)
 }
 
-// beginReply settles what the reply's head says and gathers it, but for its last line, which learn may still have a word
-// in. Whoever takes the outlet gives its buffer back or finishes it.
+// beginReply gathers the reply's head, but for the lines that only finishReply can write. Whoever takes the outlet
+// finishes it or gives its buffer back.
 func (x *exchange) beginReply() outlet {
-	x.settle()
-	out := x.outlet()
+	x.up.noteKeepAlive()
+	out := outlet{
+		to:      &x.c.stream,
+		timeout: x.c.p.cfg.BodyTimeout,
+		buf:     x.appendReply(takeBuffer(x.up.headLen + forwardingRoom)[:0]),
+		chunked: x.chunks(),
+		sent:    &x.answered,
+	}
 	x.up.consume(x.up.headLen)
 	return out
 }
 
 // finishReply sends the head, the bytes of the body that were held back, and what is left of it.
 func (x *exchange) finishReply(out outlet, held []byte) bool {
-	out.buf = append(out.buf, "\r\n"...)
+	x.settle()
+	if out.chunked {
+		out.buf = append(out.buf, "Transfer-Encoding: chunked\r\n"...)
+	}
+	out.buf = append(x.appendConnection(out.buf), "\r\n"...)
 	err := out.put(held)
 	if err != nil {
 		err = &clientError{err}
@@ -46,34 +56,21 @@ func (x *exchange) finishReply(out outlet, held []byte) bool {
 		return x.fail(err)
 	}
 	x.returnUpstream()
-	return !x.close
+	return !x.closing
 }
 
-// settle decides what the reply's head depends on: whether the client's connection ends with it.
+// settle decides whether the client's connection ends with this reply.
 func (x *exchange) settle() {
 	res := &x.up.res
 	x.access.status = res.Status
-	x.up.noteKeepAlive()
 	if x.c.p.draining.Load() || x.untilClose() || x.upgrade {
-		x.close = true
+		x.closing = true
 	}
 	if x.upload != nil && !x.upload.nearlyDone() {
-		x.close, x.c.linger = true, true // answered early: the rest of the body is not wanted
+		x.closing, x.c.linger = true, true // answered early: the rest of the body is not wanted
 	}
 	if res.Status == http.StatusRequestTimeout {
-		x.close = true // RFC 9110 section 15.5.9: the backend has given up on what the client still sends
-	}
-}
-
-// outlet returns the reply's way to the client, with the head in it but for its last line.
-func (x *exchange) outlet() outlet {
-	buf := takeBuffer(x.up.headLen + forwardingRoom)
-	return outlet{
-		to:      &x.c.stream,
-		timeout: x.c.p.cfg.BodyTimeout,
-		buf:     x.appendReply(buf[:0]),
-		chunked: x.chunks(),
-		sent:    &x.answered,
+		x.closing = true // RFC 9110 section 15.5.9: the backend has given up on what the client still sends
 	}
 }
 
@@ -160,20 +157,20 @@ func (e *clientError) Unwrap() error { return e.err }
 // reply, and the request was sent whole.
 func (x *exchange) returnUpstream() {
 	sent := x.endUpload()
-	if !sent || !x.up.res.KeepAlive || len(x.up.buffered()) > 0 {
+	if !sent || !x.up.res.KeepAlive || !x.up.res.Body.Done() || len(x.up.buffered()) > 0 {
 		x.dropUpstream()
 		return
 	}
 	x.c.detach()
-	x.up.up.put(x.up)
+	x.up.home.put(x.up)
 	x.up = nil
 }
 
 // noteKeepAlive reads how long the backend says that it keeps an idle connection.
 func (c *upConn) noteKeepAlive() {
-	seconds, ok := http1.KeepAliveSeconds(c.res.Value(http1.KeepAlive))
-	if ok {
-		c.keepFor = time.Duration(seconds) * time.Second
+	c.keepFor = idleLife
+	if seconds, ok := http1.KeepAliveSeconds(c.res.Value(http1.KeepAlive)); ok {
+		c.keepFor = min(idleLife, time.Duration(seconds)*time.Second-keepAliveMargin)
 	}
 }
 
@@ -184,7 +181,7 @@ func (x *exchange) outcome(err error) Outcome {
 	switch {
 	case err == nil && (x.up.res.Status < 502 || x.up.res.Status > 504):
 		return Served
-	case err == nil, errors.As(err, &bad):
+	case err == nil, errors.As(err, &bad), errors.Is(err, errUnaskedUpgrade), errors.Is(err, errInterim):
 		return BadReply
 	case outOfResources(err):
 		return OwnError

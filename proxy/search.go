@@ -12,8 +12,8 @@ const (
 	// presumeAfter is the silence after which a backend is presumed to own the sid it was asked about: a poll hangs at
 	// its owner, while others answer at once.
 	presumeAfter = 200 * time.Millisecond
-	// waitingPerSearch bounds the requests of one sid that a search serves at a time; a client has three.
-	waitingPerSearch = 8
+	// membersPerSearch bounds the requests of one sid that a search serves at a time; a client has three.
+	membersPerSearch = 8
 	// unknownFor is how long a sid that no backend knows is refused without another search.
 	unknownFor = 5 * time.Second
 )
@@ -28,7 +28,9 @@ type search struct {
 	sid string
 
 	mu       sync.Mutex
+	opening  bool               // a member waits at the gate
 	admitted bool               // the gate has let it pass
+	slot     func()             // gives back what it was admitted with; nil: given back
 	order    []*routing.Backend // who may own the sid, likeliest first
 	presumed *routing.Backend   // silent on this sid; nil: nobody
 	owner    *routing.Backend   // proven
@@ -39,9 +41,10 @@ type search struct {
 	members int // guarded by searches
 }
 
-// step is what a member is to do next: to carry itself to a backend, to wait for a change, or, if neither is set, to see
-// how the search has ended.
+// step is what a member is to do next: to have the search admitted, to carry itself to a backend, to wait for a change,
+// or, if none is set, to see how the search has ended.
 type step struct {
+	open bool
 	ask  *routing.Backend
 	wait <-chan struct{}
 }
@@ -51,10 +54,13 @@ type step struct {
 func (s *search) next(quick bool, tried []*routing.Backend) step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.owner != nil {
+	switch {
+	case s.owner != nil:
 		return step{}
-	}
-	if !s.admitted {
+	case !s.admitted && !s.opening:
+		s.opening = true
+		return step{open: true}
+	case !s.admitted:
 		return step{wait: s.changed}
 	}
 	b := s.presumed
@@ -87,9 +93,10 @@ func class(quick bool) int {
 	return 0
 }
 
-// admit lets the members begin, with the backends to be asked.
-func (s *search) admit(order []*routing.Backend) {
-	s.change(func() { s.admitted, s.order = true, order })
+// admit lets the members begin, with the backends to be asked. slot is called once the search asks nobody any more, or
+// only a backend that it presumes to be the owner.
+func (s *search) admit(order []*routing.Backend, slot func()) {
+	s.change(func() { s.admitted, s.order, s.slot = true, order, slot })
 }
 
 // turnAway ends a search before it has begun.
@@ -97,13 +104,25 @@ func (s *search) turnAway() {
 	s.change(func() { s.admitted, s.failed = true, true })
 }
 
+// passOn leaves it to another member to have the search admitted.
+func (s *search) passOn() { s.change(func() { s.opening = false }) }
+
 // presume notes that b is silent.
 func (s *search) presume(b *routing.Backend) {
 	s.change(func() {
 		if slices.Contains(s.order, b) {
 			s.presumed = b
+			s.giveSlot()
 		}
 	})
+}
+
+// giveSlot lets another search begin. The caller holds the lock.
+func (s *search) giveSlot() {
+	if s.slot != nil {
+		s.slot()
+		s.slot = nil
+	}
 }
 
 // exclude takes b out of the search: it has denied the sid or, if denied is false, could not be asked.
@@ -118,7 +137,12 @@ func (s *search) exclude(b *routing.Backend, denied bool) {
 }
 
 // prove ends the search: b owns the sid.
-func (s *search) prove(b *routing.Backend) { s.change(func() { s.owner = b }) }
+func (s *search) prove(b *routing.Backend) {
+	s.change(func() {
+		s.owner = b
+		s.giveSlot()
+	})
+}
 
 // rest notes that a member has stopped asking.
 func (s *search) rest(quick bool) { s.change(func() { s.asking[class(quick)]-- }) }
@@ -144,22 +168,21 @@ type searches struct {
 	bySID map[string]*search
 }
 
-// join enters the search for sid, beginning it if there is none; first says that it did. It returns nil if the search has
-// its full number of members. Whoever joins must leave.
-func (all *searches) join(sid string) (s *search, first bool) {
+// join enters the search for sid, beginning it if there is none. It returns nil if the search has its full number of
+// members. Whoever joins leaves.
+func (all *searches) join(sid string) *search {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	s = all.bySID[sid]
+	s := all.bySID[sid]
 	if s == nil {
 		s = &search{sid: sid, changed: make(chan struct{})}
 		all.bySID[sid] = s
-		first = true
 	}
-	if s.members == waitingPerSearch {
-		return nil, false
+	if s.members == membersPerSearch {
+		return nil
 	}
 	s.members++
-	return s, first
+	return s
 }
 
 func (all *searches) leave(s *search) {
@@ -167,5 +190,6 @@ func (all *searches) leave(s *search) {
 	defer all.mu.Unlock()
 	if s.members--; s.members == 0 {
 		delete(all.bySID, s.sid)
+		s.change(s.giveSlot)
 	}
 }

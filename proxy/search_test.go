@@ -9,8 +9,10 @@ import (
 // hunt is a search over backends named by letters, for tests that tell its moves.
 type hunt struct {
 	t        *testing.T
+	all      *searches
 	s        *search
 	backends map[string]*routing.Backend
+	slots    int // given back
 }
 
 func newHunt(t *testing.T, ids ...string) *hunt {
@@ -22,15 +24,18 @@ func newHunt(t *testing.T, ids ...string) *hunt {
 	if err := pool.Set(list); err != nil {
 		t.Fatal(err)
 	}
-	all := searches{bySID: make(map[string]*search)}
-	s, _ := all.join("sid")
-	h := &hunt{t: t, s: s, backends: make(map[string]*routing.Backend)}
+	all := &searches{bySID: make(map[string]*search)}
+	s := all.join("sid")
+	h := &hunt{t: t, all: all, s: s, backends: make(map[string]*routing.Backend)}
 	var order []*routing.Backend
 	for _, id := range ids {
 		h.backends[id] = pool.Snapshot().ByID(id)
 		order = append(order, h.backends[id])
 	}
-	s.admit(order)
+	if step := s.next(true, nil); !step.open {
+		t.Fatal("the first member is not asked to have the search admitted")
+	}
+	s.admit(order, func() { h.slots++ })
 	return h
 }
 
@@ -44,6 +49,9 @@ func (h *hunt) wants(quick bool, want string, tried ...string) {
 	step, got := h.s.next(quick, done), "over"
 	if step.wait != nil {
 		got = "wait"
+	}
+	if step.open {
+		got = "open"
 	}
 	if step.ask != nil {
 		got = step.ask.ID()
@@ -67,6 +75,26 @@ func TestSearchAsksOneBackendAfterTheOther(t *testing.T) {
 	h.wants(poll, "over")
 	if owner, _ := h.s.outcome(); owner != h.backends["b"] {
 		t.Errorf("owner is %v, want b", owner)
+	}
+	if h.slots != 1 {
+		t.Errorf("the slot was given back %d times, want once", h.slots)
+	}
+}
+
+func TestSearchGivesItsSlotBackOnce(t *testing.T) {
+	for name, end := range map[string]func(h *hunt){
+		"when a backend is presumed":  func(h *hunt) { h.s.presume(h.backends["a"]) },
+		"when the owner is found":     func(h *hunt) { h.s.prove(h.backends["a"]) },
+		"when the last member leaves": func(h *hunt) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHunt(t, "a")
+			end(h)
+			h.all.leave(h.s)
+			if h.slots != 1 {
+				t.Errorf("the slot was given back %d times, want once", h.slots)
+			}
+		})
 	}
 }
 
@@ -122,15 +150,15 @@ func TestSearchTakesAnUpgradeToEveryBackendOnce(t *testing.T) {
 
 func TestSearchDoesNotBeginBeforeTheGate(t *testing.T) {
 	all := searches{bySID: make(map[string]*search)}
-	s, first := all.join("sid")
-	if !first {
-		t.Fatal("the first to join is not told so")
-	}
-	if again, first := all.join("sid"); again != s || first {
+	s := all.join("sid")
+	if all.join("sid") != s {
 		t.Error("the second to join begins another search")
 	}
 	h := &hunt{t: t, s: s}
-	h.wants(poll, "wait")
+	h.wants(poll, "open")
+	h.wants(post, "wait")
+	s.passOn() // its client has left
+	h.wants(post, "open")
 	s.turnAway()
 	h.wants(poll, "over")
 	if _, denied := s.outcome(); denied {
@@ -141,13 +169,13 @@ func TestSearchDoesNotBeginBeforeTheGate(t *testing.T) {
 func TestSearchHasABoundOnItsMembers(t *testing.T) {
 	all := searches{bySID: make(map[string]*search)}
 	var s *search
-	for range waitingPerSearch {
-		s, _ = all.join("sid")
+	for range membersPerSearch {
+		s = all.join("sid")
 	}
-	if more, _ := all.join("sid"); more != nil {
+	if all.join("sid") != nil {
 		t.Error("a search has taken more members than it may")
 	}
-	for range waitingPerSearch {
+	for range membersPerSearch {
 		all.leave(s)
 	}
 	if len(all.bySID) != 0 {

@@ -2,15 +2,17 @@ package proxy
 
 import (
 	"errors"
+	"net/http"
 
 	"github.com/holdfast-proxy/holdfast/routing"
 	"github.com/holdfast-proxy/holdfast/routing/engineio"
 )
 
 // maySeek says that the request's session may be searched for. Preflights and the like never are: any backend answers
-// them.
+// them. Nor are sids that do not pin, which are configured so because they collide: somebody else's session would answer.
 func (x *exchange) maySeek() bool {
-	return !x.c.p.cfg.NoSeek && (x.method == "GET" || x.method == "POST")
+	cfg := &x.c.p.cfg
+	return !cfg.NoSeek && cfg.Router.PinsSIDs() && (x.method == "GET" || x.method == "POST")
 }
 
 // seek finds the owner of a sid that nobody here knows, because this process has restarted or another replica has seen
@@ -20,45 +22,52 @@ func (x *exchange) maySeek() bool {
 // A poll is at one backend at a time, is never cancelled in order to search on, and goes elsewhere only when its backend
 // has denied the sid or is known to be dead.
 func (x *exchange) seek() bool {
-	p := x.c.p
-	s, first := p.searches.join(x.decision.SID)
-	if s == nil {
-		return x.refuse(routing.ErrUnknownSession)
-	}
-	defer p.searches.leave(s)
-	if first {
-		x.openSearch(s)
-	}
+	x.seeking = true
 	if err := x.holdBody(); err != nil {
 		return x.refuse(err)
 	}
+	s := x.c.p.searches.join(x.decision.SID)
+	if s == nil {
+		return x.refuse(routing.ErrUnknownSession)
+	}
+	defer x.c.p.searches.leave(s)
 	x.search = s
-	for {
+	for !x.c.left() {
 		next := s.next(x.quick(), x.tried)
 		switch {
+		case next.open:
+			x.openSearch(s)
 		case next.ask != nil:
 			if over, more := x.askAbout(s, next.ask); over {
 				return more
 			}
 		case next.wait != nil:
 			if !x.c.await(next.wait) {
-				return false
+				return x.refuse(routing.ErrUnknownSession)
 			}
 		default:
 			return x.conclude(s)
 		}
 	}
+	return false
 }
 
-// openSearch waits until the gate lets the search pass, and begins it.
+// openSearch waits until the gate lets the search pass, and begins it. If this client leaves before that, another
+// member waits in its place.
 func (x *exchange) openSearch(s *search) {
 	p := x.c.p
-	if !p.seekGate.enter(x.from.client) {
+	gone, stop := x.c.watchLeaving()
+	passed := p.seekGate.enter(x.from.client, gone)
+	stop()
+	switch {
+	case passed:
+		p.stats.searches.Add(1)
+		s.admit(p.cfg.Pool.Snapshot().SeekOrder(nil, x.routingRequest()), p.seekGate.leave)
+	case x.c.left():
+		s.passOn()
+	default:
 		s.turnAway()
-		return
 	}
-	p.stats.searches.Add(1)
-	s.admit(p.cfg.Pool.Snapshot().SeekOrder(nil, x.routingRequest()))
 }
 
 // quick says that the sid's owner answers the request at once, where a poll would hang.
@@ -67,17 +76,10 @@ func (x *exchange) quick() bool { return x.method == "POST" || x.upgrade }
 // askAbout carries the request to a backend that may own its session. over says that its client has been answered, or
 // has left; otherwise the search goes on.
 func (x *exchange) askAbout(s *search, b *routing.Backend) (over, more bool) {
-	defer s.rest(x.quick())
 	x.c.p.stats.asked.Add(1)
 	x.decision.Backend, x.decision.Pin, x.decision.Hold = b, routing.PinSought, b.Hold()
 	x.placed, x.presumed, x.retried = true, false, false
-	closes := x.close
-	err := x.attempt()
-	for err != nil && x.again(err) {
-		err = x.attempt()
-	}
-	x.observe(err)
-	if err != nil {
+	if err := x.attemptRepeated(); err != nil {
 		over, more = x.unanswered(s, err)
 	} else {
 		over, more = x.judge(s)
@@ -85,21 +87,26 @@ func (x *exchange) askAbout(s *search, b *routing.Backend) (over, more bool) {
 	if !over {
 		x.dropUpstream()
 		x.decision.Hold.Release()
-		x.placed, x.close = false, closes
+		x.placed = false
 	}
 	return over, more
 }
 
-// unanswered decides what a backend's silence means: where it cannot have acted on the request, or is dead, the search
-// goes on without it.
+// unanswered decides what a backend's silence means. Where it cannot have acted on the request, or is dead, this member
+// goes on; the others are kept from it only if it could not be reached at all, since a reset is one request's loss.
 func (x *exchange) unanswered(s *search, err error) (over, more bool) {
+	s.rest(x.quick())
 	b := x.decision.Backend
 	var f *failure
 	errors.As(err, &f)
-	dead := b.State() == routing.Down && !x.c.left()
-	s.exclude(b, false)
-	if x.c.left() || f.phase == waiting && !dead && !x.upgrade {
+	unreachable := f.phase == dialling || b.State() == routing.Down
+	if x.c.left() || f.phase == waiting && !unreachable && !x.upgrade {
 		return true, x.fail(err)
+	}
+	if unreachable {
+		s.exclude(b, false)
+	} else {
+		x.tried = append(x.tried, b)
 	}
 	return false, false
 }
@@ -108,32 +115,38 @@ func (x *exchange) unanswered(s *search, err error) (over, more bool) {
 // alone to know, except that an upgrade goes on, since only a 101 shows that it has found its place; its first such reply
 // is kept in case there is no better one.
 func (x *exchange) judge(s *search) (over, more bool) {
-	b := x.decision.Backend
-	if x.up.res.Status == 101 {
+	b, status := x.decision.Backend, x.up.res.Status
+	if status == http.StatusSwitchingProtocols {
 		x.proven(s)
+		s.rest(x.quick())
 		return true, x.deliver()
 	}
-	status, out := x.up.res.Status, x.beginReply()
+	out := x.beginReply()
 	held, err := x.holdBack(maxDenial)
-	switch {
-	case err != nil:
-		giveBuffer(out.buf)
-		s.exclude(b, false)
-		return true, x.fail(err)
-	case engineio.IsUnknownSID(status, held, x.decision.SID, x.upgrade):
-		giveBuffer(out.buf)
+	denied := err == nil && engineio.IsUnknownSID(status, held, x.decision.SID, x.upgrade)
+	if denied {
 		s.exclude(b, true)
-		x.returnUpstream()
-		return false, false
-	case x.upgrade:
-		x.keepAnswer(status, held)
-		giveBuffer(out.buf)
-		return false, false
-	case engineio.ProvesOwner(x.method, status, held):
+	} else if engineio.ProvesOwner(x.method, status, held) {
 		x.proven(s)
 	}
-	return true, x.finishReply(out, held)
+	s.rest(x.quick())
+	if err == nil && !denied && !x.upgrade {
+		return true, x.finishReply(out, held)
+	}
+	giveBuffer(out.buf)
+	switch {
+	case err != nil:
+		return true, x.fail(err)
+	case denied:
+		x.returnUpstream()
+	default:
+		x.keepAnswer(status, held)
+	}
+	return false, false
 }
+
+// maxDenial is how much of a reply is held back to recognise a denial.
+const maxDenial = 4 << 10
 
 // keepAnswer keeps the first reply to an upgrade that is neither a yes nor a denial.
 func (x *exchange) keepAnswer(status int, body []byte) {
@@ -142,9 +155,6 @@ func (x *exchange) keepAnswer(status int, body []byte) {
 		x.kept = answer{status, plainText, string(body)}
 	}
 }
-
-// maxDenial is how much of a reply is held back to recognise a denial.
-const maxDenial = 4 << 10
 
 // proven pins the session to the backend that has just shown to own it.
 func (x *exchange) proven(s *search) {

@@ -45,8 +45,13 @@ type attempt struct {
 
 func (s *stream) init(nc net.Conn) {
 	s.nc, s.layer = nc, nc
-	sc, ok := nc.(syscall.Conn)
-	if !ok {
+	var sc syscall.Conn
+	switch nc := nc.(type) {
+	case *net.TCPConn:
+		sc = nc
+	case *net.UnixConn:
+		sc = nc
+	default: // a wrapper may well turn the socket's bytes into others
 		return
 	}
 	if raw, err := sc.SyscallConn(); err == nil {
@@ -76,24 +81,28 @@ func (s *stream) release() {
 	}
 }
 
-// room makes space for at least one more byte, in a buffer of at most max bytes; false says that max are unread already.
-func (s *stream) room(max int) bool {
-	if s.buf == nil || s.w < len(s.buf) && s.w < s.r+max {
-		return true
-	}
-	if s.r > 0 {
+// room makes space for more bytes in a buffer of at most limit bytes; fewer than that are unread. A stream that has
+// filled its buffer gets the largest at once.
+func (s *stream) room(limit int) {
+	switch {
+	case s.buf == nil:
+	case s.w == 0 && s.full && len(s.buf) < limit:
+		s.resize(limit)
+	case s.w < len(s.buf):
+	case s.r > 0:
 		s.w = copy(s.buf, s.buf[s.r:s.w])
 		s.r = 0
-		return s.w < max
+	default:
+		s.resize(min(2*len(s.buf), limit))
 	}
-	if s.w >= max {
-		return false
-	}
-	bigger := takeBuffer(min(2*len(s.buf), max))
-	s.w = copy(bigger, s.buf[:s.w])
+}
+
+func (s *stream) resize(n int) {
+	other := takeBuffer(n)
+	s.w = copy(other, s.buf[s.r:s.w])
+	s.r = 0
 	giveBuffer(s.buf)
-	s.buf = bigger
-	return true
+	s.buf = other
 }
 
 // fill reads once, waiting for at most timeout (0: for ever) for the first byte. The caller has called room.
@@ -169,25 +178,29 @@ func (s *stream) write(p []byte, timeout time.Duration) error {
 	if s.aborted.Load() {
 		return errAborted
 	}
-	if s.raw != nil {
-		n, err := s.writeRaw(p)
-		if err != nil && err != syscall.EAGAIN {
-			return err
-		}
-		if p = p[n:]; len(p) == 0 {
-			return nil
-		}
-	}
-	for len(p) > 0 { // in pieces, so that the deadline rolls with what the other side takes
-		if err := s.deadline(s.nc.SetWriteDeadline, timeout); err != nil {
-			return err
-		}
-		n, err := s.layer.Write(p[:min(len(p), largeBuffer)])
+	for len(p) > 0 {
+		n, err := s.writeSome(p, timeout)
 		if p = p[n:]; err != nil {
 			return s.explain(err)
 		}
 	}
 	return nil
+}
+
+// writeSome sends what the other side takes of p, at least a byte, or for a wrapped connection up to 32 KiB.
+func (s *stream) writeSome(p []byte, timeout time.Duration) (int, error) {
+	if s.raw != nil {
+		if n, err := s.writeRaw(p, false); err != syscall.EAGAIN {
+			return n, err
+		}
+	}
+	if err := s.deadline(s.nc.SetWriteDeadline, timeout); err != nil {
+		return 0, err
+	}
+	if s.raw != nil {
+		return s.writeRaw(p, true)
+	}
+	return s.layer.Write(p[:min(len(p), largeBuffer)])
 }
 
 // abort ends every wait on the stream, now and later, from any goroutine; its owner then closes it.
@@ -219,4 +232,7 @@ func (s *stream) close() {
 }
 
 // isTimeout says that the peer stayed silent, or did not read, for too long.
-func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+func isTimeout(err error) bool {
+	var other net.Error // what a dial or a TLS handshake returns
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &other) && other.Timeout()
+}

@@ -5,9 +5,7 @@ package proxy
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,13 +41,13 @@ func (s *stream) readOnce(fd uintptr) bool {
 	return true
 }
 
-// writeRaw writes what the descriptor takes at once.
-func (s *stream) writeRaw(p []byte) (int, error) {
-	s.writing = attempt{p: p}
+// writeRaw writes what the descriptor takes. Unless wait is set it returns EAGAIN instead of waiting.
+func (s *stream) writeRaw(p []byte, wait bool) (int, error) {
+	s.writing = attempt{p: p, wait: wait}
 	err := s.raw.Write(s.tryWrite)
 	s.writing.p = nil
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return 0, unix.EAGAIN
+	if errors.Is(err, os.ErrDeadlineExceeded) && !wait {
+		return 0, unix.EAGAIN // the deadline was an earlier wait's
 	}
 	if err != nil {
 		return 0, err
@@ -60,7 +58,7 @@ func (s *stream) writeRaw(p []byte) (int, error) {
 func (s *stream) writeOnce(fd uintptr) bool {
 	n, err := retryEINTR(unix.Write, int(fd), s.writing.p)
 	s.writing.n, s.writing.err = max(n, 0), err
-	return true
+	return err != unix.EAGAIN || !s.writing.wait
 }
 
 func retryEINTR(call func(int, []byte) (int, error), fd int, p []byte) (int, error) {
@@ -76,28 +74,9 @@ func retryEINTR(call func(int, []byte) (int, error), fd int, p []byte) (int, err
 // complete reply must never become the next request's answer. It reads rather than peeks, because a connection that
 // has anything to say is dropped.
 func (s *stream) quiet() bool {
-	if s.w > s.r {
+	if s.raw == nil || s.w > s.r {
 		return false
 	}
-	if s.raw != nil {
-		_, err := s.readRaw(false)
-		return err == unix.EAGAIN
-	}
-	inner, ok := s.nc.(interface{ NetConn() net.Conn }) // *tls.Conn: ask the connection below it
-	if !ok {
-		return false
-	}
-	sc, ok := inner.NetConn().(syscall.Conn)
-	if !ok {
-		return false
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return false
-	}
-	below := stream{nc: s.nc, raw: raw}
-	below.tryRead = below.readOnce
-	defer below.release()
-	_, err = below.readRaw(false)
+	_, err := s.readRaw(false)
 	return err == unix.EAGAIN
 }

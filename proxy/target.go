@@ -15,16 +15,16 @@ func (x *exchange) target() []byte {
 
 // replaceSID puts another sid into a target whose query names one exactly once, in plain spelling.
 func replaceSID(target []byte, sid string) []byte {
-	path, query, _ := bytes.Cut(target, []byte{'?'})
-	out := append(append(make([]byte, 0, len(target)), path...), '?')
-	for i, param := range bytes.Split(query, []byte{'&'}) {
-		if i > 0 {
-			out = append(out, '&')
-		}
-		if bytes.HasPrefix(param, []byte("sid=")) {
-			param = append([]byte("sid="), url.QueryEscape(sid)...)
-		}
-		out = append(out, param...)
+	query := bytes.IndexByte(target, '?')
+	at := bytes.Index(target[query:], []byte("?sid="))
+	if at < 0 {
+		at = bytes.Index(target[query:], []byte("&sid="))
 	}
-	return out
+	begin := query + at + len("?sid=")
+	end := len(target)
+	if next := bytes.IndexByte(target[begin:], '&'); next >= 0 {
+		end = begin + next
+	}
+	out := append(make([]byte, 0, len(target)+3*len(sid)), target[:begin]...)
+	return append(append(out, url.QueryEscape(sid)...), target[end:]...)
 }

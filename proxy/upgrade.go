@@ -27,7 +27,7 @@ func (x *exchange) tunnel() bool {
 	}
 	up, c, hold := x.up, x.c, x.decision.Hold
 	x.up, x.placed = nil, false
-	up.up.forget(up)
+	up.home.forget(up)
 	up.nc.SetDeadline(time.Time{})
 	p := c.p
 	done := func(relay.Stats) {

@@ -21,6 +21,10 @@ const (
 	idleLifePinned = 1500 * time.Millisecond
 	// idlePerBackend bounds how many idle connections are kept for each backend.
 	idlePerBackend = 256
+	// keepAlive is the interval of TCP's own probes: a tunnel may be silent for an hour.
+	keepAlive = 30 * time.Second
+	// keepAliveMargin is how much earlier than its backend this proxy lets go of an idle connection.
+	keepAliveMargin = time.Second
 )
 
 // upstream is the proxy's side of one backend: how to dial it, its idle connections, and those in use.
@@ -39,22 +43,23 @@ type upstream struct {
 // upConn is one connection to a backend. While it is busy it belongs to one exchange; while idle, to its upstream.
 type upConn struct {
 	stream
-	up       *upstream
+	home     *upstream
 	reused   bool
 	spoke    bool // some head of a reply to the present request has been read
 	idleFrom time.Time
-	keepFor  time.Duration // how long it may lie idle, from the backend's Keep-Alive; 0: not announced
+	keepFor  time.Duration // how long it may lie idle, from the backend's Keep-Alive
 
 	res     http1.Response
 	headLen int // of res, at the start of the buffer
 }
 
-func newUpstream(b *routing.Backend, d *net.Dialer) (*upstream, error) {
+func newUpstream(b *routing.Backend, source net.Addr) (*upstream, error) {
 	u, err := url.Parse(b.URL())
 	if err != nil {
 		return nil, fmt.Errorf("backend %s: %w", b.ID(), err)
 	}
-	up := &upstream{backend: b, network: "tcp", addr: u.Host, dialer: d, busy: make(map[*upConn]struct{})}
+	up := &upstream{backend: b, network: "tcp", addr: u.Host, busy: make(map[*upConn]struct{})}
+	up.dialer = &net.Dialer{LocalAddr: source, KeepAlive: keepAlive, Control: bindLate}
 	switch u.Scheme {
 	case "http":
 		up.addr = withPort(u, "80")
@@ -62,7 +67,7 @@ func newUpstream(b *routing.Backend, d *net.Dialer) (*upstream, error) {
 		up.addr = withPort(u, "443")
 		up.tls = &tls.Config{ServerName: u.Hostname(), NextProtos: []string{"http/1.1"}}
 	case "unix":
-		up.network, up.addr = "unix", u.Path
+		up.network, up.addr, up.dialer = "unix", u.Path, &net.Dialer{}
 	default:
 		return nil, fmt.Errorf("backend %s: URL %q: want http://, https:// or unix:/path", b.ID(), b.URL())
 	}
@@ -84,7 +89,7 @@ func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, erro
 		if c == nil {
 			break
 		}
-		if c.quiet() {
+		if c.quiet() || c.quietTLS() {
 			c.reused, c.spoke = true, false
 			return c, nil
 		}
@@ -94,7 +99,7 @@ func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, erro
 	if err != nil {
 		return nil, err
 	}
-	c := &upConn{up: u}
+	c := &upConn{home: u}
 	c.init(nc)
 	u.mu.Lock()
 	u.busy[c] = struct{}{}
@@ -122,12 +127,9 @@ func (u *upstream) pop(pinned bool) *upConn {
 
 func (c *upConn) life(pinned bool) time.Duration {
 	if pinned {
-		return idleLifePinned
+		return min(c.keepFor, idleLifePinned)
 	}
-	if c.keepFor > 0 {
-		return min(c.keepFor-time.Second, idleLife)
-	}
-	return idleLife
+	return c.keepFor
 }
 
 func (u *upstream) dial(timeout time.Duration) (net.Conn, error) {
@@ -137,7 +139,7 @@ func (u *upstream) dial(timeout time.Duration) (net.Conn, error) {
 	if err != nil || u.tls == nil {
 		return nc, err
 	}
-	tc := tls.Client(nc, u.tls)
+	tc := tls.Client(&records{Conn: nc}, u.tls)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		nc.Close()
 		return nil, err
@@ -151,13 +153,13 @@ func (u *upstream) put(c *upConn) {
 	c.nc.SetReadDeadline(time.Time{}) // an old one would make quiet see nothing
 	u.mu.Lock()
 	delete(u.busy, c)
-	full := len(u.idle) >= idlePerBackend || c.aborted.Load() || u.backend.State() == routing.Down
-	if !full {
+	keep := len(u.idle) < idlePerBackend && c.keepFor > 0 && !c.aborted.Load() && u.backend.State() < routing.Down
+	if keep {
 		c.idleFrom = time.Now()
 		u.idle = append(u.idle, c)
 	}
 	u.mu.Unlock()
-	if full {
+	if !keep {
 		c.close()
 	}
 }
@@ -181,7 +183,7 @@ func (u *upstream) sweep(now time.Time) {
 	var old []*upConn
 	keep := u.idle[:0]
 	for _, c := range u.idle {
-		if now.IsZero() || now.Sub(c.idleFrom) >= idleLife {
+		if now.IsZero() || now.Sub(c.idleFrom) >= c.keepFor {
 			old = append(old, c)
 		} else {
 			keep = append(keep, c)

@@ -3,11 +3,11 @@ package proxy_test
 import (
 	"bufio"
 	"errors"
-	"io"
 	"net"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -20,6 +20,8 @@ type backend struct {
 	id string
 	ln net.Listener
 
+	sid atomic.Value // the one that opening gives out
+
 	mu       sync.Mutex
 	script   func(*backendConn)
 	conns    []*backendConn
@@ -29,7 +31,7 @@ type backend struct {
 
 // backendConn is one connection that the proxy has opened to a backend.
 type backendConn struct {
-	*net.TCPConn
+	conn
 	b  *backend
 	r  *bufio.Reader
 	nr int // which of the backend's connections this is, from 0
@@ -46,10 +48,11 @@ const maxKept = 1 << 20
 // startBackend listens on loopback; its connections get the script answering(ok) until serve says otherwise.
 func startBackend(t testing.TB, id string) *backend {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	return startBackendOn(t, id, listen(t))
+}
+
+// startBackendOn accepts from ln, a TCP or a Unix listener.
+func startBackendOn(t testing.TB, id string, ln net.Listener) *backend {
 	b := &backend{id: id, ln: ln, script: answering(ok)}
 	b.work.Go(b.accept)
 	t.Cleanup(b.stop)
@@ -57,7 +60,12 @@ func startBackend(t testing.TB, id string) *backend {
 }
 
 // url is what the pool is told of the backend.
-func (b *backend) url() string { return "http://" + b.ln.Addr().String() }
+func (b *backend) url() string {
+	if addr := b.ln.Addr(); addr.Network() == "unix" {
+		return "unix:" + addr.String()
+	}
+	return "http://" + b.ln.Addr().String()
+}
 
 // serve sets the script of the connections accepted from now on. It runs in a goroutine of its own for each of them;
 // the connection is closed when it returns.
@@ -87,8 +95,8 @@ func (b *backend) accept() {
 			return
 		}
 		b.mu.Lock()
-		c := &backendConn{TCPConn: nc.(*net.TCPConn), b: b, nr: len(b.conns)}
-		c.r = bufio.NewReader(struct{ io.Reader }{c}) // hides TCPConn.WriteTo, which would not keep what comes
+		c := &backendConn{conn: nc.(conn), b: b, nr: len(b.conns)}
+		c.r = bufio.NewReader(c)
 		b.conns = append(b.conns, c)
 		script := b.script
 		b.mu.Unlock()
@@ -139,7 +147,7 @@ func (b *backend) all() []*backendConn {
 
 // Read keeps what comes.
 func (c *backendConn) Read(p []byte) (int, error) {
-	n, err := c.TCPConn.Read(p)
+	n, err := c.conn.Read(p)
 	c.mu.Lock()
 	c.total += n
 	c.bytes = append(c.bytes, p[:min(n, maxKept-len(c.bytes))]...)
@@ -170,7 +178,7 @@ func (c *backendConn) send(raw string) { _, _ = c.Write([]byte(raw)) }
 
 // reset ends the connection with an RST.
 func (c *backendConn) reset() {
-	_ = c.SetLinger(0)
+	_ = c.conn.(*net.TCPConn).SetLinger(0)
 	c.Close()
 }
 

@@ -13,9 +13,10 @@ import (
 
 // client is a raw connection to the proxy. It is for one goroutine at a time.
 type client struct {
-	*net.TCPConn
-	t testing.TB
-	r *bufio.Reader
+	conn
+	t   testing.TB
+	r   *bufio.Reader
+	tcp *net.TCPConn // below conn
 
 	lastCloses bool // the last reply was to be the connection's last
 }
@@ -28,7 +29,14 @@ func (g *rig) dial(t testing.TB) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	return &client{TCPConn: nc.(*net.TCPConn), t: t, r: bufio.NewReader(nc)}
+	tcp := nc.(*net.TCPConn)
+	return &client{conn: tcp, t: t, r: bufio.NewReader(tcp), tcp: tcp}
+}
+
+// conn is what a client speaks through: TCP, or TLS over it.
+type conn interface {
+	net.Conn
+	CloseWrite() error
 }
 
 // send writes raw bytes. That the proxy has closed already is no failure: what it said before it did is there to read.
@@ -98,8 +106,8 @@ func (c *client) closed() {
 
 // reset ends the connection with an RST.
 func (c *client) reset() {
-	_ = c.SetLinger(0)
-	c.Close()
+	_ = c.tcp.SetLinger(0)
+	c.tcp.Close()
 }
 
 func (c *client) wait() { _ = c.SetReadDeadline(time.Now().Add(patience)) }

@@ -1,7 +1,6 @@
 package proxy_test
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -32,6 +31,23 @@ func TestCorpusRequests(t *testing.T) {
 type corpusRun struct {
 	*rig
 	before []string // what the backend had got before the row
+	secure bool     // clients come by TLS
+}
+
+func (k *corpusRun) dial(t testing.TB) *client {
+	t.Helper()
+	if k.secure {
+		return k.rig.dial(t).secured()
+	}
+	return k.rig.dial(t)
+}
+
+// by is what the proxy says of its clients.
+func (k *corpusRun) by(host string) string {
+	if k.secure {
+		return says("127.0.0.1", "https", host, "127.0.0.1")
+	}
+	return forwardedFor(host)
 }
 
 func newCorpusRun(t *testing.T) *corpusRun {
@@ -51,7 +67,7 @@ func answeringOrEchoing(c *backendConn) {
 			return
 		case m.has("Upgrade"):
 			c.send(switching)
-			_, _ = c.r.WriteTo(c.TCPConn)
+			_, _ = c.r.WriteTo(c.conn)
 			return
 		}
 		c.send(ok)
@@ -68,43 +84,42 @@ func (k *corpusRun) row(t *testing.T, row http1test.Row) {
 	switch {
 	case row.Verdict == "more":
 		_ = c.CloseWrite()
-		c.closed()
-		k.reached(t, "")
+		c.lastCloses = true
+		k.reached(t, c, "")
 	case row.Verdict == "refuse":
-		k.refused(t, c, row, string(r.Method))
+		k.refused(t, c, row, &r)
 	default:
 		k.passed(t, c, row, &r, n)
 	}
 }
 
-// refused holds the reply to a row that is refused against its status and line; a connection that cannot go on is closed.
-func (k *corpusRun) refused(t *testing.T, c *client, row http1test.Row, method string) {
-	got := c.replyTo(method)
+// refused holds the reply to a row that is refused against its status and line. A connection that cannot go on is closed,
+// and so is one that its client wanted closed.
+func (k *corpusRun) refused(t *testing.T, c *client, row http1test.Row, r *http1.Request) {
+	got := c.replyTo(string(r.Method))
 	want := row.Want["status"] + " " + http1.ReasonPhrase(got.status())
 	body := row.Want["line"] + "\n"
-	if method == "HEAD" {
+	if string(r.Method) == "HEAD" {
 		body = ""
 	}
 	if got.start != "HTTP/1.1 "+want || got.body != body {
 		t.Errorf("got %q, want %s and %q", got.raw(), want, body)
 	}
-	if closes := got.value("Connection") == "close"; closes {
-		c.closed()
-	} else if row.Want["close"] != "no" {
-		t.Errorf("got %q, want the connection closed", got.raw())
+	if kept := row.Want["close"] == "no" && r.KeepAlive; kept == c.lastCloses {
+		t.Errorf("got %q, want the connection kept: %v", got.raw(), kept)
 	}
 	if row.Want["at"] != "body" {
-		k.reached(t, "")
+		k.reached(t, c, "")
 		return
 	}
-	if came := k.came(t); judge(came) != "" || len(readings[0].requests(came)) > 1 {
+	if came := k.came(t, c); judge(came) != "" || len(readings[0].requests(came)) > 1 {
 		t.Errorf("the backend got %q of a request whose body is malformed", came)
 	}
 }
 
 // passed holds what the backend and the client of an admitted row get against what the row says.
 func (k *corpusRun) passed(t *testing.T, c *client, row http1test.Row, r *http1.Request, n int) {
-	body, done := decoded(r, row.Raw[n:])
+	body, rest, done := decoded(r, row.Raw[n:])
 	if !done {
 		k.unfinished(t, c, r)
 		return
@@ -113,19 +128,24 @@ func (k *corpusRun) passed(t *testing.T, c *client, row http1test.Row, r *http1.
 		c.expectContinue()
 	}
 	got := c.replyTo(string(r.Method))
-	if rest := row.Want["rest"]; r.Upgrade {
+	if r.Upgrade {
 		if got.status() != 101 {
 			t.Errorf("got %q, want a tunnel", got.raw())
 		} else if echo := c.read(len(rest)); echo != rest {
 			t.Errorf("the tunnel echoes %q, want %q", echo, rest)
 		}
-		k.reached(t, upstreamHead(r)+rest)
+		_ = c.CloseWrite()
+		c.lastCloses = true
+		k.reached(t, c, k.upstreamHead(r)+rest)
 		return
 	}
 	if closes := got.value("Connection") == "close"; closes == r.KeepAlive || got.status() != 200 {
 		t.Errorf("got %q, want 200 and the connection kept: %v", got.raw(), r.KeepAlive)
 	}
-	k.reachedWith(t, r, body)
+	if rest != "" && !c.lastCloses {
+		c = k.next(c) // half a request is in the way
+	}
+	k.reachedWith(t, c, r, body)
 	k.heldTo(t, row)
 }
 
@@ -156,7 +176,7 @@ func (k *corpusRun) unfinished(t *testing.T, c *client, r *http1.Request) {
 		t.Errorf("got %q for half a request, want the connection closed", rest)
 	}
 	whole := len(k.backend(0).seen())
-	k.came(t)
+	k.came(t, k.next(c))
 	if len(k.backend(0).seen()) > whole+1 {
 		t.Errorf("half a request reached the backend as a whole one: %q", k.backend(0).seen()[whole].raw())
 	}
@@ -167,98 +187,4 @@ func (c *client) expectContinue() {
 	if got := c.reply(); got.raw() != "HTTP/1.1 100 Continue\r\n\r\n" {
 		c.t.Errorf("got %q, want 100", got.raw())
 	}
-}
-
-const probe = "GET /probe HTTP/1.1\r\nHost: probe\r\n"
-
-// came returns what the backend has got since the row began. It sends a request of its own first, which tells that no
-// more is on its way, and that the proxy and the backend still agree where requests begin.
-func (k *corpusRun) came(t *testing.T) string {
-	t.Helper()
-	c := k.dial(t)
-	defer c.Close()
-	if got := c.ask(probe + "\r\n"); got.raw() != ok {
-		t.Errorf("the request after it got %q", got.raw())
-	}
-	var all strings.Builder
-	for i, now := range k.backend(0).received() {
-		if i < len(k.before) {
-			now = now[len(k.before[i]):]
-		}
-		all.WriteString(now)
-	}
-	came, found := all.String(), probe+forwardedFor("probe")+"\r\n"
-	if strings.Count(came, found) != 1 {
-		t.Errorf("the backend got %q, and in it not one probe", came)
-	}
-	return strings.Replace(came, found, "", 1)
-}
-
-// reached demands that exactly these bytes have come since the row began.
-func (k *corpusRun) reached(t *testing.T, want string) {
-	t.Helper()
-	if came := k.came(t); came != want {
-		t.Errorf("the backend got %q, want %q", came, want)
-	}
-}
-
-// reachedWith demands that exactly this request has come; only the lengths of chunks are the proxy's to choose.
-func (k *corpusRun) reachedWith(t *testing.T, r *http1.Request, body string) {
-	t.Helper()
-	want := upstreamHead(r)
-	if r.Body.Framing != http1.Chunked {
-		k.reached(t, want+body)
-		return
-	}
-	came := k.came(t)
-	framed, ok := strings.CutPrefix(came, want)
-	got, rest, whole := readings[0].chunks(framed)
-	if !ok || got != body || rest != "" || !whole {
-		t.Errorf("the backend got %q, want %q and in chunks %q", came, want, body)
-	}
-}
-
-// upstreamHead is the head that a backend must get for an admitted request.
-func upstreamHead(r *http1.Request) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", r.Method, r.Target)
-	for _, f := range r.Fields {
-		if !f.Hop && !strings.EqualFold(string(f.Name), "Expect") {
-			b.WriteString(withoutSpoofed(fmt.Sprintf("%s: %s\r\n", f.Name, f.Value)))
-		}
-	}
-	if !r.Has(http1.Host) {
-		fmt.Fprintf(&b, "Host: %s\r\n", r.Host)
-	}
-	if r.Body.Framing == http1.Chunked {
-		b.WriteString("Transfer-Encoding: chunked\r\n")
-	}
-	if r.Upgrade {
-		b.WriteString("Connection: Upgrade\r\nUpgrade: websocket\r\n")
-	}
-	return b.String() + forwardedFor(string(r.Host)) + "\r\n"
-}
-
-// withoutSpoofed drops the field lines in which a client says who it is: on these tests' proxy nobody is trusted to.
-func withoutSpoofed(lines string) (kept string) {
-	for line := range strings.Lines(lines) {
-		name, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(line, "_", "-")), ":")
-		if !strings.HasPrefix(name, "x-forwarded-") && name != "x-real-ip" && name != "forwarded" {
-			kept += line
-		}
-	}
-	return kept
-}
-
-// decoded decodes the body at the start of raw and tells whether it is whole.
-func decoded(r *http1.Request, raw []byte) (body string, done bool) {
-	for !r.Body.Done() {
-		data, n, err := r.Body.Next(raw)
-		body += string(data)
-		if n == 0 || err != nil {
-			return body, false
-		}
-		raw = raw[n:]
-	}
-	return body, true
 }

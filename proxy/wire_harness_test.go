@@ -62,14 +62,36 @@ func (g *rig) start(t testing.TB, cfg proxy.Config) {
 	if g.proxy, err = proxy.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := listen(t)
 	g.addr = ln.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- g.proxy.Serve(ln) }()
 	t.Cleanup(func() { g.shutdown(t, served) })
+}
+
+// listen opens a port on loopback. Where connections of earlier tests still occupy all ports of the first address, in
+// TIME-WAIT, it takes another one.
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	var err error
+	for i := range 9 {
+		var ln net.Listener
+		if ln, err = net.Listen("tcp", fmt.Sprintf("127.0.0.%d:0", 1+i)); err == nil {
+			return ln
+		}
+	}
+	t.Fatal(err)
+	return nil
+}
+
+// end shuts the proxy down at once, with no time for what is under way.
+func (g *rig) end(t testing.TB) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := g.proxy.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("shutdown: %v, want it cut short", err)
+	}
 }
 
 // shutdown ends the proxy, and holds it to what no test may cause: a panic, or bytes to a backend that two readers could

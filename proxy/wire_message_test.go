@@ -172,9 +172,6 @@ func readN(r *bufio.Reader, n int64) (string, error) {
 	return b.String(), err
 }
 
-// head joins lines to a head: each gets its CRLF, and an empty line follows.
-func head(lines ...string) string { return strings.Join(lines, "\r\n") + "\r\n\r\n" }
-
 // ok is the plainest reply.
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -182,3 +179,9 @@ const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 func forwardedFor(host string) string {
 	return "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: " + host + "\r\nX-Real-IP: 127.0.0.1\r\n"
 }
+
+func decimal(n int) string { return strconv.Itoa(n) }
+
+func hex(n int) string { return strconv.FormatInt(int64(n), 16) }
+
+func newReader(raw string) *bufio.Reader { return bufio.NewReader(strings.NewReader(raw)) }

@@ -52,7 +52,7 @@ var interimRows = []replyRow{
 }
 
 // RFC 9112 section 6.3 and 9.3.
-var endRows = []replyRow{
+var limitRows = []replyRow{
 	{name: "bytes behind a length are nobody's", answer: ok + "x", want: []string{ok}},
 	{name: "a whole reply behind a length is nobody's", answer: ok + stranger, want: []string{ok}},
 	{name: "a CRLF behind a length is nobody's", answer: ok + "\r\n", want: []string{ok}},
@@ -85,6 +85,13 @@ var endRows = []replyRow{
 	{name: "a backend's keep-alive does not bind the client",
 		send: "GET /row HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", answer: "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok",
 		want: []string{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"}, ends: true, reused: true},
+	{name: "a backend that keeps its connection for five seconds is used again", answer: "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 2\r\n\r\nok", want: []string{ok}, reused: true},
+	{name: "a backend that keeps its connection for one second is not used again, for it may close it right now",
+		answer: "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1, max=100\r\nContent-Length: 2\r\n\r\nok", want: []string{ok}},
+	{name: "a backend that keeps its connection for no time is not used again",
+		answer: "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nKeep-Alive: timeout=0\r\nContent-Length: 2\r\n\r\nok", want: []string{ok}},
+	{name: "a Keep-Alive that says nothing of time is no reason", answer: "HTTP/1.1 200 OK\r\nKeep-Alive: max=100\r\nContent-Length: 2\r\n\r\nok", want: []string{ok}, reused: true},
+	{name: "a Keep-Alive that is no number is no reason", answer: "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=x\r\nContent-Length: 2\r\n\r\nok", want: []string{ok}, reused: true},
 	{name: "a 408 of the backend ends the client's connection", answer: "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
 		want: []string{"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"}, ends: true, reused: true},
 	{name: "a reply without a head is refused", answer: "ok", closes: true, want: []string{badGateway}},
@@ -119,7 +126,7 @@ func TestReplies(t *testing.T) {
 	t.Parallel()
 	k := &replyRun{rig: startProxy(t, 1, nil)}
 	k.backend(0).serve(k.script)
-	for family, rows := range map[string][]replyRow{"interim": interimRows, "ends": endRows, "fields": fieldRows} {
+	for family, rows := range map[string][]replyRow{"interim": interimRows, "where a reply ends": limitRows, "fields": fieldRows} {
 		for _, row := range rows {
 			t.Run(family+"/"+row.name, func(t *testing.T) { k.converse(t, row) })
 		}

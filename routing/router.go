@@ -64,6 +64,9 @@ func NewRouter(c Config) (*Router, error) {
 	return r, nil
 }
 
+// PinsSIDs says that sids pin: that a session's every request goes to the backend that issued its sid.
+func (r *Router) PinsSIDs() bool { return r.affinity.sid }
+
 // Route decides where a request goes and takes its place there. On an error the Decision says what is known all the
 // same: the sid without its tag, and PinDead with ErrGone. Routing a known sid allocates nothing, except on the session's
 // first request, which moves its pin among the proven ones.

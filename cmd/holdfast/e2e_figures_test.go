@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,10 @@ type figures struct {
 		Held, Proven, Unproven, Evicted int
 		NotStored                       int `json:"not_stored"`
 	}
-	Pins map[string]int
+	Pins     map[string]int
+	Requests int // under way now, waiting polls included
+	Tunnels  int
+	Backends []struct{ ID, State string }
 }
 
 // startCountingProxy starts a proxy whose figures can be asked for.
@@ -45,6 +49,26 @@ func (p *countingProxy) figures(t *testing.T) figures {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// awaitFigures asks for the figures until they are as wanted.
+func (p *countingProxy) awaitFigures(t *testing.T, wanted func(figures) bool) {
+	t.Helper()
+	late := time.Now().Add(10 * time.Second)
+	for f := p.figures(t); !wanted(f); f = p.figures(t) {
+		if time.Now().After(late) {
+			t.Fatalf("%s: figures after 10 s: %+v", p.name, f)
+		}
+	}
+}
+
+// awaitState waits until a backend is "up", "ejected" or "down" to requests,
+// which is a moment after the log has said so.
+func (p *countingProxy) awaitState(t *testing.T, b *backend, state string) {
+	t.Helper()
+	p.awaitFigures(t, func(f figures) bool {
+		return slices.Contains(f.Backends, struct{ ID, State string }{b.id, state})
+	})
 }
 
 // perSearch is how many requests backends got for one search.

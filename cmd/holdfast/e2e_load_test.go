@@ -28,12 +28,8 @@ type load struct {
 // startLoad opens n sessions and keeps them busy until the test ends, or end.
 func startLoad(t *testing.T, n int, cfg sessionConfig, mayBreak func(server string) bool) *load {
 	t.Helper()
-	sessions, problems := openSessions(n, 16, cfg)
-	for _, problem := range problems {
-		t.Fatal(problem)
-	}
-	l := &load{mayBreak: mayBreak, sessions: sessions, exchanged: make(chan string)}
-	for i, s := range sessions {
+	l := &load{mayBreak: mayBreak, sessions: openSessions(t, n, cfg), exchanged: make(chan string)}
+	for i, s := range l.sessions {
 		l.opened = append(l.opened, s.SID)
 		l.work.Go(func() { l.keepBusy(i) })
 	}

@@ -10,6 +10,7 @@ import (
 // starts them again: the sessions of the third neither move nor break, whatever
 // their client is.
 func TestOthersComeAndGo(t *testing.T) {
+	t.Parallel()
 	backends := startBackends(t, "js4", 3)
 	p := startProxy(t, proxyConfig{Backends: backends, Args: []string{"--health-interval", "300ms"}})
 	groups := []*clients{

@@ -52,11 +52,7 @@ func (r *restartRow) open(t *testing.T, tagged bool) {
 	r.proxy = startCountingProxy(t, proxyConfig{
 		Backends: r.backends, Args: []string{fmt.Sprintf("--sid-tag=%t", tagged), "--secret", "of all restarts"},
 	})
-	var problems []string
-	r.sessions, problems = openSessions(r.count, 32, sessionConfig{URL: r.proxy.url(), EIO: r.eio})
-	for _, problem := range append(problems, exchangeAll(r.sessions, 3)...) {
-		t.Fatalf("%s, before the restart: %s", r.name, problem)
-	}
+	r.sessions = openSessions(t, r.count, sessionConfig{URL: r.proxy.url(), EIO: r.eio})
 	if f := r.proxy.figures(t); f.Searches.Begun > 0 {
 		t.Errorf("%s: %d searches before the restart", r.name, f.Searches.Begun)
 	}

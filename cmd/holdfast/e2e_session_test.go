@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 )
 
@@ -72,7 +73,7 @@ func openSession(cfg sessionConfig) (*session, error) {
 			return nil, err
 		}
 	}
-	return s, s.hear(func() bool { return s.Server != "" })
+	return s, s.hear(context.Background(), func() bool { return s.Server != "" })
 }
 
 // exchange sends n messages and hears the answers. Poll and POST are on their
@@ -92,21 +93,30 @@ func (s *session) count() error {
 	return s.converse([]string{event(0, "tally")}, func() bool { return s.tally != nil })
 }
 
-// converse posts packets and polls meanwhile until heard is true.
+// converse posts packets and polls meanwhile until heard is true. A POST that is
+// refused ends the poll too.
 func (s *session) converse(packets []string, heard func() bool) error {
-	posted := make(chan error, 1)
-	go func() { posted <- s.post(packets...) }()
-	err := s.hear(heard)
-	if failed := <-posted; failed != nil {
-		return failed
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	posted := make(chan struct{})
+	go func() {
+		defer close(posted)
+		if err := s.post(packets...); err != nil {
+			cancel(err)
+		}
+	}()
+	err := s.hear(ctx, heard)
+	<-posted
+	if refused := context.Cause(ctx); refused != nil {
+		return refused
 	}
 	return err
 }
 
 // hear polls until heard is true. It answers the server's pings.
-func (s *session) hear(heard func() bool) error {
+func (s *session) hear(ctx context.Context, heard func() bool) error {
 	for !heard() {
-		r, err := s.ask(context.Background(), http.MethodGet, "")
+		r, err := s.ask(ctx, http.MethodGet, "")
 		if err != nil {
 			return err
 		}
@@ -275,6 +285,11 @@ func text(n int) string { return fmt.Sprintf("message %d: a é € 😀", n) }
 // twice and none depends on a connection's end.
 var anyAddress = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
+// keepingAlive keeps its connections for the next request, as browsers do.
+func keepingAlive() *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConns: 10_000, MaxIdleConnsPerHost: 10_000}}
+}
+
 // fromAddress is anyAddress for requests that come from one loopback address.
 func fromAddress(ip string) *http.Client {
 	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dialerFrom(ip).DialContext}}
@@ -284,14 +299,21 @@ func dialerFrom(ip string) *net.Dialer {
 	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
 }
 
-// openSessions opens n sessions; width of them connect at a time.
-func openSessions(n, width int, cfg sessionConfig) ([]*session, []string) {
+// openSessions opens n sessions, sixteen at a time, and lets each of them exchange
+// a message.
+func openSessions(t *testing.T, n int, cfg sessionConfig) []*session {
+	t.Helper()
 	sessions := make([]*session, n)
-	problems := forEach(n, width, func(i int) (err error) {
-		sessions[i], err = openSession(cfg)
+	problems := forEach(n, 16, func(i int) (err error) {
+		if sessions[i], err = openSession(cfg); err == nil {
+			err = sessions[i].exchange(1)
+		}
 		return err
 	})
-	return sessions, problems
+	for _, problem := range problems {
+		t.Fatalf("opening %d sessions: %s", n, problem)
+	}
+	return sessions
 }
 
 // exchangeAll has every session exchange messages, and compares all counts.

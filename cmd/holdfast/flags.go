@@ -97,7 +97,7 @@ func flags() []cli.Flag {
 		flag(limits, "max-body-bytes", "SIZE", "100m", "size of a request's body"),
 		flag(limits, "source-address", "IP", "", "local address to dial backends from"),
 
-		flag(edge, "trusted-proxies", "CIDRS", "", "comma-separated; peers whose X-Forwarded-* fields are believed"),
+		flag(edge, "trusted-proxies", "CIDRS", "", "comma-separated, unix: for unix sockets; whose X-Forwarded-* fields are believed"),
 		flag(edge, "proxy-protocol", "BOOL", "false", "trusted proxies send a PROXY header, version 1 or 2, on each connection"),
 		flag(edge, "tls-cert", "FILE", "", "certificate chain in PEM; serves TLS on every listener"),
 		flag(edge, "tls-key", "FILE", "", "its private key in PEM"),

@@ -122,6 +122,9 @@ func (o *options) readPinning(v *values) {
 	o.router.SIDTag = o.proxy.SIDTag
 	o.proxy.NoSeek = !v.boolean("seek")
 	o.proxy.SeekRate = v.count("seek-rate", 1)
+	if o.proxy.SeekRate > 1_000_000 {
+		v.fail(wrong("seek-rate", v.text("seek-rate"), "a whole number from 1 to 1000000"))
+	}
 	k := &o.proxy.Cookie
 	k.SameSite = map[string]http.SameSite{
 		"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode,
@@ -254,15 +257,19 @@ func (o *options) readLimits(v *values) {
 func (o *options) readEdge(v *values) {
 	text := v.text("trusted-proxies")
 	for _, item := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if item == "unix:" {
+			o.proxy.TrustUnix = true
+			continue
+		}
 		prefix, ok := parsePrefix(item)
 		if !ok {
-			v.fail(wrong("trusted-proxies", text, "comma-separated addresses or networks such as 10.0.0.0/8"))
+			v.fail(wrong("trusted-proxies", text, "comma-separated addresses, networks such as 10.0.0.0/8, or unix: for those on unix sockets"))
 			return
 		}
 		o.proxy.TrustedProxies = append(o.proxy.TrustedProxies, prefix)
 	}
 	o.proxy.ProxyProtocol = v.boolean("proxy-protocol")
-	if o.proxy.ProxyProtocol && len(o.proxy.TrustedProxies) == 0 {
+	if o.proxy.ProxyProtocol && len(o.proxy.TrustedProxies) == 0 && !o.proxy.TrustUnix {
 		v.fail(wrong("proxy-protocol", "true", "--trusted-proxies as well, to say whose headers to believe"))
 	}
 	o.tlsCert, o.tlsKey = v.text("tls-cert"), v.text("tls-key")

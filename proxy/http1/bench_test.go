@@ -82,13 +82,13 @@ func forward(dst []byte, r *http1.Request) []byte {
 
 // BenchmarkReplyHead reads the head of a poll's reply and writes what goes to the client.
 func BenchmarkReplyHead(b *testing.B) {
-	head, get := []byte(serverHead), []byte("GET")
+	head := []byte(serverHead)
 	var r http1.Response
 	var out []byte
 	b.SetBytes(int64(len(head)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if n, err := r.Parse(head, 0, get, http1.Limits{}); n == 0 || err != nil {
+		if n, err := r.Parse(head, 0, false, http1.Limits{}); n == 0 || err != nil {
 			b.Fatal(n, err)
 		}
 		out = http1.AppendStatusLine(out[:0], r.Status, r.Reason)

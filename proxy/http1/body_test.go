@@ -11,7 +11,7 @@ func bodyOf(t *testing.T, head string) *http1.Body {
 	t.Helper()
 	if head[:5] == "HTTP/" {
 		var r http1.Response
-		if n, err := r.Parse([]byte(head), 0, []byte("GET"), http1.Limits{}); n != len(head) || err != nil {
+		if n, err := r.Parse([]byte(head), 0, false, http1.Limits{}); n != len(head) || err != nil {
 			t.Fatal(n, err)
 		}
 		return &r.Body

@@ -146,7 +146,7 @@ func readReply(pieces [][]byte, method string) outcome {
 	s := stream{pieces: pieces}
 	var r http1.Response
 	n, err, ok := s.head(func(buf []byte, seen int) (int, *http1.Error) {
-		return r.Parse(buf, seen, []byte(method), http1.Limits{})
+		return r.Parse(buf, seen, method == "HEAD", http1.Limits{})
 	})
 	switch {
 	case !ok:

@@ -161,7 +161,7 @@ func TestKnownFields(t *testing.T) {
 	} {
 		var r http1.Response
 		head := []byte("HTTP/1.1 304 X\r\n" + name + ": 1\r\n\r\n")
-		if n, err := r.Parse(head, 0, nil, http1.Limits{}); n != len(head) || err != nil {
+		if n, err := r.Parse(head, 0, false, http1.Limits{}); n != len(head) || err != nil {
 			t.Errorf("%s: n = %d, err = %v", name, n, err)
 			continue
 		}

@@ -40,25 +40,26 @@ func (r *Response) Value(id FieldID) []byte {
 }
 
 // Parse reads the head of a reply at the start of buf and returns its length. It returns 0 and no error when more bytes
-// are needed; seen is then as in Request.Parse. method is that of the request, on which the body depends.
+// are needed; seen is then as in Request.Parse. head says that the request was a HEAD, whose reply has no body.
 // Every error closes, has Status 502 and comes with n = 0.
-func (r *Response) Parse(buf []byte, seen int, method []byte, lim Limits) (n int, err *Error) {
+func (r *Response) Parse(buf []byte, seen int, head bool, lim Limits) (n int, err *Error) {
 	lim = lim.filled()
 	if undecided(buf, seen, lim.HeadBytes) {
 		return 0, nil
 	}
-	head := buf[:min(len(buf), lim.HeadBytes)]
-	n, err = r.parse(head, method, lim)
+	lim.BodyBytes = 0 // replies are not bounded
+	first := buf[:min(len(buf), lim.HeadBytes)]
+	n, err = r.parse(first, head, lim)
 	switch {
 	case err != nil:
 		return 0, err.asReply()
-	case n == 0 && len(head) == lim.HeadBytes:
+	case n == 0 && len(first) == lim.HeadBytes:
 		return 0, errHeadBytes.asReply()
 	}
 	return n, nil
 }
 
-func (r *Response) parse(buf, method []byte, lim Limits) (int, *Error) {
+func (r *Response) parse(buf []byte, head bool, lim Limits) (int, *Error) {
 	lines := fieldLines{fields: r.Fields[:0]}
 	*r = Response{Fields: lines.fields}
 	line, next, err := nextLine(buf, 0)
@@ -73,7 +74,7 @@ func (r *Response) parse(buf, method []byte, lim Limits) (int, *Error) {
 	if n == 0 {
 		return 0, err
 	}
-	return n, r.settle(&lines, string(method) == "HEAD", lim)
+	return n, r.settle(&lines, head, lim)
 }
 
 // parseStatusLine reads "HTTP/1.1 200 OK" (RFC 9112 section 4). The reason may be empty, and then the space before it

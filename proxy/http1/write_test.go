@@ -42,7 +42,7 @@ func TestRefusalsAreReplies(t *testing.T) {
 			}
 			var r http1.Response
 			reply := http1.AppendRefusal(nil, refused)
-			n, err := r.Parse(reply, 0, []byte("GET"), http1.Limits{})
+			n, err := r.Parse(reply, 0, false, http1.Limits{})
 			if err != nil || r.Status != refused.Status || len(r.Reason) == 0 || r.KeepAlive == refused.Close {
 				t.Errorf("%s: %q: %v, %+v", row.Name, reply, err, &r)
 			}
@@ -59,7 +59,6 @@ func TestNothingIsAllocated(t *testing.T) {
 		request  http1.Request
 		response http1.Response
 		out      = make([]byte, 0, 4096)
-		get      = []byte("GET")
 		browser  = []byte(browserHead)
 		server   = []byte(serverHead)
 		absolute = []byte("GET http://b?q HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -72,7 +71,7 @@ func TestNothingIsAllocated(t *testing.T) {
 			out = forward(out[:0], &request)
 		},
 		"reply": func() {
-			response.Parse(server, 0, get, http1.Limits{})
+			response.Parse(server, 0, false, http1.Limits{})
 			out = forwardFields(http1.AppendStatusLine(out[:0], response.Status, response.Reason), response.Fields)
 		},
 		"absolute target": func() { request.Parse(absolute, 0, http1.Limits{}) },

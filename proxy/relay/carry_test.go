@@ -138,8 +138,8 @@ func TestTwoThousandTunnelsAtOnce(t *testing.T) {
 		}
 		all.Wait()
 		for _, tn := range tunnels {
-			tn.client.Close()
-			tn.backend.Close()
+			reset(tn.client)
+			reset(tn.backend)
 		}
 		for _, tn := range tunnels {
 			receive(t, tn.done)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -28,8 +29,9 @@ type loop struct {
 	raw    syscall.RawConn
 	look   func(uintptr) bool
 	events [batchSize]unix.EpollEvent
-	n      int           // how many events the latest look found, and the error it met
-	err    error         //
+	n      int           // how many events the latest look found
+	err    error         // what it met instead
+	slept  bool          // whether it had to wait for them
 	now    time.Duration // the relay's clock at the latest batch
 	buf    []byte        // every read goes here first
 }
@@ -76,12 +78,18 @@ func (l *loop) run() error {
 }
 
 // wait returns when there are events, or when the loop is to end; it is the only place where the loop's goroutine
-// sleeps. It sleeps in the runtime's poller, to which an epoll instance is a descriptor like any other, rather than in
-// epoll_wait: a thread that blocks there has the runtime's monitor woken for each message to look after it. Of 64-byte
-// messages at 1,000 a second each cost 18 µs of CPU time this way, 34 µs in epoll_wait, 16 µs in an epoll_wait that the
-// runtime does not know of (but which holds up garbage collections), and 19 µs in nginx.
+// sleeps. It sleeps in the runtime's poller, to which an epoll instance is a descriptor like any other, and not in
+// epoll_wait: a thread that blocks there has the runtime's monitor woken for each message to look after it. 64-byte
+// messages at 1,000 a second took 0.8 to 1.2 times the CPU time they take in nginx this way, and 2 to 3 times in
+// epoll_wait.
+//
+// While there is always something to do it lets other goroutines go first between two batches. The next batch is
+// larger for it, which saves a tenth to a fifth of the CPU time under load.
 func (l *loop) wait() error {
-	l.n, l.err = 0, nil
+	if !l.slept {
+		runtime.Gosched()
+	}
+	l.n, l.err, l.slept = 0, nil, false
 	err := l.raw.Read(l.look)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil // wake was called
@@ -92,14 +100,12 @@ func (l *loop) wait() error {
 // lookOnce asks epoll without waiting. It reports false to be called again when epoll has something.
 func (l *loop) lookOnce(fd uintptr) bool {
 	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&l.events)), batchSize, 0, 0, 0)
-	if e == unix.EINTR {
-		return true
-	}
 	if e != 0 {
 		l.err = e
 		return true
 	}
 	l.n = int(n)
+	l.slept = l.slept || n == 0
 	return n > 0
 }
 

@@ -150,13 +150,11 @@ func (t *loopTunnel) failed(clientSide bool) {
 
 // flush sends what is queued for s, and then the FIN that was waiting behind it.
 func (t *loopTunnel) flush(s *side) {
-	p := s.queue
-	s.queue = nil
-	s.send(p)
-	if len(s.queue) < len(p) {
-		t.heard[s.other().index()].Store(int64(t.loop.now)) // a slow reader is not idle
+	o := s.other()
+	if s.flush() {
+		t.heard[o.index()].Store(int64(t.loop.now)) // a slow reader is not idle
 	}
-	if len(s.queue) == 0 && s.other().eof {
+	if len(s.queue) == 0 && o.eof {
 		s.sendFIN()
 	}
 }

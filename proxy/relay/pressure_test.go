@@ -123,6 +123,8 @@ func TestDescriptorReuseNeverCrossesTunnels(t *testing.T) {
 }
 
 func storm(t *testing.T, k *kit, tn *tunnel, worker int, dice *rand.Rand) {
+	defer reset(tn.client) // what is closed already stays so
+	defer reset(tn.backend)
 	msg := make([]byte, 16)
 	for i := range msg {
 		msg[i] = byte('a' + dice.IntN(26))
@@ -142,11 +144,8 @@ func storm(t *testing.T, k *kit, tn *tunnel, worker int, dice *rand.Rand) {
 		tn.backend.Close()
 		tn.client.Close()
 	case 3:
-		if k.network == "tcp" {
-			reset(tn.backend)
-		}
+		reset(tn.backend)
 		tn.client.Close()
-		tn.backend.Close()
 	default:
 		k.relay.EndGroup(0)
 		tn.client.Close()

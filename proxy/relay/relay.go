@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"runtime/debug"
@@ -52,6 +53,9 @@ type Relay struct {
 func New(cfg Config) (*Relay, error) { return newRelay(cfg, wallClock()) }
 
 func newRelay(cfg Config, c clock) (*Relay, error) {
+	if cfg.HalfCloseTimeout < 0 {
+		return nil, fmt.Errorf("relay: HalfCloseTimeout %v: want zero or more", cfg.HalfCloseTimeout)
+	}
 	r := &Relay{
 		halfClose: cfg.HalfCloseTimeout,
 		log:       cfg.Logger,
@@ -69,18 +73,26 @@ func newRelay(cfg Config, c clock) (*Relay, error) {
 	if cfg.Loops == 0 {
 		cfg.Loops = 1
 	}
-	for range cfg.Loops {
+	if err := r.openLoops(cfg.Loops); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// openLoops makes as many loops as are wanted, or none where there is no epoll.
+func (r *Relay) openLoops(count int) error {
+	for range count {
 		l, err := newLoop(r)
 		if errors.Is(err, errors.ErrUnsupported) {
-			break
+			return nil
 		}
 		if err != nil {
 			r.closeLoops()
-			return nil, err
+			return err
 		}
 		r.loops = append(r.loops, l)
 	}
-	return r, nil
+	return nil
 }
 
 // Run carries bytes until ctx is done or Close is called; then it cuts every tunnel that is left and returns when its

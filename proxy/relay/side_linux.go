@@ -19,8 +19,24 @@ func (s *side) gone() bool { return s.eof && s.deaf && !s.tunnel.ending }
 
 // send hands p to the kernel and queues what it does not take. Nothing may be queued when it is called.
 func (s *side) send(p []byte) {
+	if n := s.write(p); n < len(p) && !s.deaf && !s.shut {
+		s.queue = append([]byte(nil), p[n:]...)
+	}
+}
+
+// flush hands the kernel what is queued, and reports whether it took any of it.
+func (s *side) flush() (moved bool) {
+	n := s.write(s.queue)
+	if s.queue = s.queue[n:]; len(s.queue) == 0 || s.deaf {
+		s.queue = nil
+	}
+	return n > 0
+}
+
+// write returns how much of p the kernel took.
+func (s *side) write(p []byte) int {
 	if len(p) == 0 || s.deaf || s.shut {
-		return
+		return 0
 	}
 	n, err := send(s.fd, p)
 	if err != 0 && !again(err) {
@@ -28,12 +44,9 @@ func (s *side) send(p []byte) {
 		s.deaf = true
 		s.tunnel.blame(failedBy[s.index()])
 		s.tunnel.expireIn(lingerTimeout)
-		return
 	}
 	s.tunnel.sent[s.index()].Add(int64(n))
-	if n < len(p) {
-		s.queue = append([]byte(nil), p[n:]...)
-	}
+	return n
 }
 
 // sendFIN tells the peer of s that nothing more comes.

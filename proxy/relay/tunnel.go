@@ -23,9 +23,9 @@ type Tunnel struct {
 	// Group names the tunnels that EndGroup and Drain end together; any comparable value, usually the backend.
 	Group any
 
-	// Done is called exactly once, after both descriptors are closed. It runs on a goroutine of the relay, or of Drain,
-	// that holds no lock, and may call the relay back, but must not block: other tunnels may be waiting for it.
-	// Nil means nobody wants to know.
+	// Done is called exactly once, after both descriptors are closed. It runs on a goroutine of the relay, or on that
+	// of a call of Drain or Close, which holds no lock of the relay. It may call the relay back but must not wait for
+	// anything: other tunnels may be waiting for it. Nil means nobody wants to know.
 	Done func(Stats)
 }
 

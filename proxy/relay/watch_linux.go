@@ -17,11 +17,14 @@ type registration struct {
 func (l *loop) watch(w *Watch, raw syscall.RawConn) error {
 	w.where = registration{raw: raw, token: l.table.add(w)}
 	err := l.onSocket(raw, func(fd int) error {
-		return l.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLRDHUP|unix.EPOLLONESHOT, w.where.token)
+		if err := l.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLRDHUP|unix.EPOLLONESHOT, w.where.token); err != nil {
+			return fmt.Errorf("relay: watch: epoll_ctl: %w", err)
+		}
+		return nil
 	})
 	if err != nil {
 		l.table.remove(w.where.token)
-		return fmt.Errorf("relay: watch: %w", err)
+		return err
 	}
 	return nil
 }

@@ -40,13 +40,8 @@ func TestAWatchTellsThatThePeerHasLeft(t *testing.T) {
 	onEveryLane(t, func(t *testing.T, k *kit) {
 		for name, leave := range map[string]func(net.Conn){
 			"closed":      func(c net.Conn) { c.Close() },
-			"half-closed": func(c net.Conn) { halfClose(c) },
-			"reset": func(c net.Conn) {
-				if k.network == "tcp" {
-					reset(c)
-				}
-				c.Close()
-			},
+			"half-closed": halfClose,
+			"reset":       reset,
 		} {
 			t.Run(name, func(t *testing.T) {
 				w := k.watch()

@@ -9,15 +9,19 @@ import (
 func TestWheelCallsBackOnTime(t *testing.T) {
 	const turn = wheelSlots * wheelTick
 	for name, row := range map[string]struct {
-		put, due time.Duration
-		early    time.Duration // not called back by then
-		late     time.Duration // called back by then
+		put, due    time.Duration
+		early, late time.Duration // not called back by the one, but by the other
 	}{
-		"due in the past: at the next tick":           {put: time.Minute, due: 0, early: time.Minute, late: time.Minute + wheelTick},
-		"due between two ticks: at the second":        {put: 0, due: 300 * time.Millisecond, early: 499 * time.Millisecond, late: 500 * time.Millisecond},
-		"due on a tick: at the next, when it is over": {put: 0, due: time.Second, early: time.Second, late: time.Second + wheelTick},
-		"due within a turn":                           {put: 0, due: 2 * time.Minute, early: 2 * time.Minute, late: 2*time.Minute + wheelTick},
-		"due after turns: within one, to look again":  {put: time.Hour, due: 9 * time.Hour, early: time.Hour + turn - 2*wheelTick, late: time.Hour + turn},
+		"due in the past: at the next tick": {
+			put: time.Minute, due: 0, early: time.Minute, late: time.Minute + wheelTick},
+		"due between two ticks: at the second": {
+			put: 0, due: 300 * time.Millisecond, early: 499 * time.Millisecond, late: 500 * time.Millisecond},
+		"due on a tick: at the next, when it is over": {
+			put: 0, due: time.Second, early: time.Second, late: time.Second + wheelTick},
+		"due within a turn": {
+			put: 0, due: 2 * time.Minute, early: 2 * time.Minute, late: 2*time.Minute + wheelTick},
+		"due after many turns: within one, to look again": {
+			put: time.Hour, due: 9 * time.Hour, early: time.Hour + turn - 2*wheelTick, late: time.Hour + turn},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := wheel{wake: make(chan struct{}, 1)}

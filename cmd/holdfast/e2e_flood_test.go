@@ -1,0 +1,127 @@
+package main_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestFloodOfMadeUpSIDs floods the proxy with polls for sids that nobody has,
+// beside pinned and tagged sessions, which must not notice, and sessions that are
+// only to be found by searching, from another address than the flood's, which
+// must be found all the same. What backends are asked stays within --seek-rate.
+func TestFloodOfMadeUpSIDs(t *testing.T) {
+	needAddresses(t)
+	backends := startBackends(t, "js4", 3)
+	perSecond, seekRate := inForm(2_000, 10_000), inForm(50, 1_000)
+	p := startCountingProxy(t, proxyConfig{Backends: backends, Args: []string{
+		"--sid-tag", "true", "--secret", "of the flood", "--seek-rate", fmt.Sprint(seekRate),
+	}})
+	known := openKnown(t, p, inForm(45, 500))
+	unknown := openUnknown(t, p, backends)
+	memory, _ := residentMemory(p.process)
+	length := inForm(2*time.Second, 20*time.Second)
+	quiet := known.measure(t, length)
+
+	f := startFlood(t, p.addr, perSecond, madeUp)
+	var finding sync.WaitGroup
+	finding.Go(func() { findEach(t, unknown) })
+	flooded := known.measure(t, length)
+	finding.Wait()
+	offered, refused := f.Ordered.Load(), f.Refused.Load()
+	f.end()
+
+	if offered < int64(perSecond)*int64(length/time.Second)*8/10 {
+		t.Errorf("%d made-up sids in %v: the flood was to be of %d per second", offered, length, perSecond)
+	}
+	if f.Other.Load() > 0 {
+		t.Errorf("%d made-up sids got another reply than 400", f.Other.Load())
+	}
+	asked, elapsed := madeUpAsked(backends), time.Since(f.began).Seconds()
+	if most := float64(len(backends)*seekRate) * (elapsed + 1); float64(asked) > most {
+		t.Errorf("backends were asked for made-up sids %d times, want at most %.0f", asked, most)
+	}
+	for name, all := range known {
+		for _, problem := range exchangeAll(all, 1) {
+			t.Errorf("%s sessions after the flood: %s", name, problem)
+		}
+		if n := askedElsewhere(backends, all); n > 0 {
+			t.Errorf("%s sessions were searched for: %d servers were asked in vain", name, n)
+		}
+		if *long && flooded[name].quantile(0.99) > 2*quiet[name].quantile(0.99) {
+			t.Errorf("%s sessions: p99 %v beside the flood, %v before: want at most twice as much",
+				name, flooded[name].quantile(0.99), quiet[name].quantile(0.99))
+		}
+		t.Logf("%s, quiet: %v", name, quiet[name])
+		t.Logf("%s, flood: %v", name, flooded[name])
+	}
+	now, highest := residentMemory(p.process)
+	t.Logf("%d made-up sids in %.1f s, %d refused by then; backends asked %d times; resident memory %d MiB before, %d MiB after, %d MiB at most",
+		offered, elapsed, refused, asked, memory, now, highest)
+}
+
+// knownSessions are sessions that the proxy knows, by how.
+type knownSessions map[string][]*session
+
+// openKnown opens n sessions of each kind. Each keeps its connections open.
+func openKnown(t *testing.T, p *countingProxy, n int) knownSessions {
+	t.Helper()
+	known := knownSessions{}
+	for name, eio := range map[string]int{"pinned": 3, "tagged": 4} {
+		known[name] = openSessions(t, n, sessionConfig{URL: p.url(), EIO: eio, HTTP: keepingAlive()})
+	}
+	return known
+}
+
+// measure has all sessions send heartbeats, twice a second each.
+func (k knownSessions) measure(t *testing.T, length time.Duration) map[string]latencies {
+	t.Helper()
+	var mu sync.Mutex
+	var work sync.WaitGroup
+	measured := map[string]latencies{}
+	for name, sessions := range k {
+		work.Go(func() {
+			took, problems := heartbeats(sessions, 500*time.Millisecond, length)
+			mu.Lock()
+			defer mu.Unlock()
+			measured[name] = took
+			for _, problem := range problems {
+				t.Errorf("heartbeats of %s sessions: %s", name, problem)
+			}
+		})
+	}
+	work.Wait()
+	return measured
+}
+
+// openUnknown opens sessions at the backends themselves. What the proxy gets to
+// see of them comes from an address that is not the flood's.
+func openUnknown(t *testing.T, p *countingProxy, backends []*backend) (all []*session) {
+	t.Helper()
+	for _, b := range backends {
+		all = append(all, openSessions(t, inForm(4, 40), sessionConfig{URL: b.url()})...)
+	}
+	for _, s := range all {
+		s.URL, s.HTTP = p.url(), fromAddress("127.0.0.9")
+	}
+	return all
+}
+
+// findEach has the sessions come to the proxy one after the other, and says how
+// long they took to be found.
+func findEach(t *testing.T, sessions []*session) {
+	var took latencies
+	problems := forEach(len(sessions), 1, func(i int) error {
+		began := time.Now()
+		err := sessions[i].exchange(1)
+		took = append(took, time.Since(began))
+		return err
+	})
+	slices.Sort(took)
+	t.Logf("found beside the flood, exchange included: %v", took)
+	for _, problem := range problems {
+		t.Errorf("sessions to be found beside the flood: %s", problem)
+	}
+}
