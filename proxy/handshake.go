@@ -34,6 +34,19 @@ func (x *exchange) learn(out *outlet) (held []byte, err error) {
 	return held, nil
 }
 
+// holdWhatIsThere waits for more of the reply's body and adds it to held, with all that has come by then.
+func (x *exchange) holdWhatIsThere(held []byte) ([]byte, error) {
+	data, err := x.nextReplyPart(nil)
+	for err == nil && len(data) > 0 {
+		held = append(held, data...)
+		if len(held) >= engineio.MaxHandshake {
+			break
+		}
+		data, err = x.up.nextBuffered()
+	}
+	return held, err
+}
+
 // maxLooks is how often a reply that arrives in pieces is looked at, each time from its beginning.
 const maxLooks = 64
 
@@ -61,24 +74,15 @@ func (x *exchange) teaches() bool {
 func (x *exchange) holdHandshake() (held []byte, h engineio.Handshake, err error) {
 	encoding := x.up.res.Value(http1.ContentEncoding) // aliases the head, whose bytes have been consumed
 	decode := decoderOf(encoding)
-	for looks := 0; !x.up.res.Body.Done() && looks < maxLooks; {
-		data, err := x.nextReplyPart(nil)
-		if err != nil {
+	for range maxLooks {
+		if held, err = x.holdWhatIsThere(held); err != nil {
 			return nil, h, err
 		}
-		if len(data) == 0 {
-			break
-		}
-		held = append(held, data...)
-		if len(x.up.buffered()) > 0 && !x.up.res.Body.Done() && len(held) < engineio.MaxHandshake {
-			continue // more is there to be looked at together
-		}
-		looks++
 		h, verdict := engineio.ParseHandshake(decode(held))
 		if verdict == engineio.Found {
 			return held, h, nil
 		}
-		if verdict == engineio.NotHandshake || len(held) >= engineio.MaxHandshake {
+		if verdict == engineio.NotHandshake || x.up.res.Body.Done() || len(held) >= engineio.MaxHandshake {
 			break
 		}
 	}

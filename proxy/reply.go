@@ -110,27 +110,32 @@ func (x *exchange) pipe(out *outlet) error {
 // nextReplyPart returns the next decoded bytes of the reply's body, valid until the next call; none at its end. Before
 // it waits it flushes out, unless that is nil.
 func (x *exchange) nextReplyPart(out *outlet) ([]byte, error) {
-	up := x.up
-	for !up.res.Body.Done() {
-		data, n, bad := up.res.Body.Next(up.buffered())
-		if bad != nil {
-			return nil, bad
-		}
-		up.consume(n)
-		if len(data) > 0 {
-			return data, nil
-		}
-		if n > 0 {
-			continue
+	for {
+		data, err := x.up.nextBuffered()
+		if err != nil || len(data) > 0 || x.up.res.Body.Done() {
+			return data, err
 		}
 		if out != nil {
 			if err := out.flush(); err != nil {
 				return nil, &clientError{err}
 			}
 		}
-		up.room(largeBuffer)
-		if err := up.fill(x.c.p.cfg.IdleTimeout); err != nil {
-			return nil, up.cut(err)
+		x.up.room(largeBuffer)
+		if err := x.up.fill(x.c.p.cfg.IdleTimeout); err != nil {
+			return nil, x.up.cut(err)
+		}
+	}
+}
+
+// nextBuffered returns the next decoded bytes of the reply's body without waiting for any.
+func (c *upConn) nextBuffered() ([]byte, error) {
+	for !c.res.Body.Done() {
+		data, n, bad := c.res.Body.Next(c.buffered())
+		if bad != nil {
+			return nil, bad
+		}
+		if c.consume(n); n == 0 || len(data) > 0 {
+			return data, nil
 		}
 	}
 	return nil, nil
