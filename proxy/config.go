@@ -53,9 +53,12 @@ type Config struct {
 	PollTimeout    time.Duration // for a reply to begin; 0: from the session's handshake, 120 s where that is unknown
 	TunnelTimeout  time.Duration // for a silent tunnel; 0: from the session's handshake, 1 h where that is unknown
 
-	MaxConnections int   // clients at a time, tunnels included; 0: 100,000
-	MaxHeaderBytes int   // a request's or reply's head; 0: 16 KiB
-	MaxBodyBytes   int64 // a request's body; 0: 100 MiB
+	MaxConnections int // clients at a time, tunnels included; 0: 100,000
+	// MaxConnectionsPerIP bounds the clients at a time from one address (a /64 for IPv6), trusted proxies excepted. 0: no
+	// bound, since offices and CDNs have one address for many.
+	MaxConnectionsPerIP int
+	MaxHeaderBytes      int   // a request's or reply's head; 0: 16 KiB
+	MaxBodyBytes        int64 // a request's body; 0: 100 MiB
 
 	// OnOutcome is told how each attempt at a backend ended, for the client at that address; it must not block. nil:
 	// nobody is.
@@ -108,6 +111,8 @@ func (c *Config) complete() error {
 		return fmt.Errorf(`proxy: Cookie.Name "io": want another name, Engine.IO servers set that one themselves`)
 	case c.Cookie.Partitioned && !c.Cookie.Secure:
 		return fmt.Errorf("proxy: Cookie.Partitioned: want Secure as well, browsers ignore the one without the other")
+	case c.MaxConnectionsPerIP < 0:
+		return fmt.Errorf("proxy: MaxConnectionsPerIP %d: want 0 for no bound, or more", c.MaxConnectionsPerIP)
 	case c.SeekRate < 0 || c.SeekRate > 1_000_000:
 		return fmt.Errorf("proxy: SeekRate %d: want 0 to 1,000,000", c.SeekRate)
 	case strings.ContainsAny(c.Cookie.Name, "=;, \t\r\n"):

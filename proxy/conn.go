@@ -18,8 +18,9 @@ import (
 type conn struct {
 	p *Proxy
 	stream
-	peer   netip.Addr // the other end, as the socket or a trusted PROXY header says
-	secure bool       // came by TLS
+	peer    netip.Addr // the other end, as the socket or a trusted PROXY header says
+	counted netip.Addr // what perIP has counted it under
+	secure  bool       // came by TLS
 
 	up    *upConn      // what to abort when the client leaves; written only while the watch is not armed
 	watch *relay.Watch // tells that it has left
@@ -46,7 +47,7 @@ func (c *conn) serve() {
 	defer c.p.forget(c)
 	defer c.p.recovered("ending a client's connection", func() { c.nc.Close() })
 	defer c.finish()
-	if c.open() != nil {
+	if c.open() != nil || !c.p.perIP.enter(c) {
 		return
 	}
 	var err error
@@ -177,7 +178,7 @@ func (c *conn) finish() {
 		c.drainInput()
 	}
 	c.close()
-	c.p.count.Add(-1)
+	c.p.uncount(c.counted)
 }
 
 // drainInput reads what a refused client is still sending, within bounds, because closing a socket with unread bytes

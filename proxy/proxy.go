@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,7 @@ type Proxy struct {
 
 	upstreams sync.Map // *routing.Backend → *upstream
 	searches  searches
+	perIP     perIP
 	seekGate  *gate
 	stats     stats
 
@@ -141,6 +143,12 @@ func (p *Proxy) admitConn(nc net.Conn) {
 		return
 	}
 	go c.serve()
+}
+
+// uncount forgets a client connection, tunnel or not, that perIP has counted under that address.
+func (p *Proxy) uncount(client netip.Addr) {
+	p.perIP.leave(client)
+	p.count.Add(-1)
 }
 
 // enlist has Shutdown wait for c, unless it has begun.

@@ -29,10 +29,10 @@ func (x *exchange) tunnel() bool {
 	x.up, x.placed = nil, false
 	up.home.forget(up)
 	up.nc.SetDeadline(time.Time{})
-	p := c.p
+	p, counted := c.p, c.counted
 	done := func(relay.Stats) {
 		hold.Release()
-		p.count.Add(-1)
+		p.uncount(counted)
 	}
 	err = p.relay.Start(relay.Tunnel{
 		Client:      c.layer,

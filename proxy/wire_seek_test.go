@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -11,7 +12,7 @@ import (
 // in the words of a real server. Whichever is asked first, the owner gets the request once, and its reply is the client's.
 func TestSeekPastCaptures(t *testing.T) {
 	t.Parallel()
-	g := startProxy(t, 2, nil)
+	k := newSeekRun(t)
 	names, _ := filepath.Glob(captures + "*-unksid-*.http")
 	cases, denials := 0, 0
 	const captured = "AAAAAAAAAAAAAAAAAAAA" // the sid in all of them
@@ -24,7 +25,7 @@ func TestSeekPastCaptures(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".http"), func(t *testing.T) {
 			for owner := range 2 {
 				sid := fmt.Sprintf("%0*d", len(captured), 2*cases+owner)
-				denials += g.seek(t, owner, strings.ReplaceAll(request, captured, sid), strings.ReplaceAll(denial, captured, sid))
+				denials += k.seek(t, owner, strings.ReplaceAll(request, captured, sid), strings.ReplaceAll(denial, captured, sid))
 			}
 		})
 	}
@@ -33,26 +34,48 @@ func TestSeekPastCaptures(t *testing.T) {
 	}
 }
 
+// seekRun has each of two backends answer everything with bytes of its own.
+type seekRun struct {
+	*rig
+	answers [2]atomic.Pointer[string]
+}
+
+func newSeekRun(t *testing.T) *seekRun {
+	k := &seekRun{rig: startProxy(t, 2, nil)}
+	for i, b := range k.backends {
+		b.serve(func(c *backendConn) {
+			for {
+				m, more := c.next()
+				if !more {
+					return
+				}
+				answer := *k.answers[i].Load()
+				c.send(answer)
+				if m.has("Upgrade") || strings.Contains(answer, "close\r\n") {
+					return
+				}
+			}
+		})
+	}
+	return k
+}
+
 // seek sends the request, has all but the owner deny it, and returns how many of them were asked.
-func (g *rig) seek(t *testing.T, owner int, request, denial string) (denials int) {
+func (k *seekRun) seek(t *testing.T, owner int, request, denial string) (denials int) {
 	asked, err := readRequest(newReader(request))
 	if err != nil {
 		t.Fatal(err)
 	}
 	answer, want := ownersReply(asked)
-	for i, b := range g.backends {
-		for _, c := range b.all() {
-			c.Close()
-		}
-		b.serve(map[bool]func(*backendConn){true: answeringOnce(answer), false: answeringOnce(denial)}[i == owner])
-	}
-	before := [2]int{len(g.backend(0).seen()), len(g.backend(1).seen())}
-	c := g.dial(t)
+	k.answers[owner].Store(&answer)
+	k.answers[1-owner].Store(&denial)
+	before := [2]int{len(k.backend(0).seen()), len(k.backend(1).seen())}
+	c := k.dial(t)
 	defer c.Close()
 	if got := c.ask(request); got.head+got.body != want {
 		t.Errorf("the client got %q, want %q", got.raw(), want)
 	}
-	found, denied := g.backend(owner).seen()[before[owner]:], g.backend(1 - owner).seen()[before[1-owner]:]
+	found, denied := k.backend(owner).seen()[before[owner]:], k.backend(1 - owner).seen()[before[1-owner]:]
 	if len(found) != 1 {
 		t.Fatalf("the owner got %q, want %q once", starts(found), asked.start)
 	}

@@ -93,6 +93,7 @@ func flags() []cli.Flag {
 		flag(timeouts, "idle-timeout", "TIME", "75s", "for a client's next request, and between two parts of a reply"),
 
 		flag(limits, "max-connections", "N", "100000", "clients at a time, WebSockets included"),
+		flag(limits, "max-connections-per-ip", "N", "0", "the same from one address (IPv6: /64), trusted proxies excepted; 0: no limit"),
 		flag(limits, "max-header-bytes", "SIZE", "16k", "size of a request's head"),
 		flag(limits, "max-body-bytes", "SIZE", "100m", "size of a request's body"),
 		flag(limits, "source-address", "IP", "", "local address to dial backends from"),

@@ -188,7 +188,7 @@ func (o *options) readBalancing(v *values) {
 	}[v.oneOf("balance", "least-sessions", "round-robin", "random", "hash")]
 	text := v.text("balance-factor")
 	factor, err := strconv.ParseFloat(text, 64)
-	if err != nil || factor <= 1 || factor > 1000 {
+	if err != nil || !(factor > 1 && factor <= 1000) {
 		v.fail(wrong("balance-factor", text, "a number above 1, such as 1.25"))
 	}
 	o.router.BalanceFactor = factor
@@ -243,6 +243,7 @@ func (o *options) readLimits(v *values) {
 		}
 	}
 	p.MaxConnections = v.count("max-connections", 1)
+	p.MaxConnectionsPerIP = v.count("max-connections-per-ip", 0)
 	p.MaxHeaderBytes = int(v.size("max-header-bytes", 1<<10, 1<<20))
 	p.MaxBodyBytes = v.size("max-body-bytes", 1, 1<<50)
 	if text := v.text("source-address"); text != "" {
