@@ -181,7 +181,7 @@ func flagLine(f cli.Flag) string {
 		return ""
 	}
 	word, usage, _ := strings.Cut(strings.TrimPrefix(doc.GetUsage(), "`"), "` ")
-	if value := strings.Trim(doc.GetValue(), `"[]`); value != "" {
+	if value := strings.Trim(doc.GetDefaultText(), `"[]`); value != "" {
 		usage += " [" + value + "]"
 	}
 	return fmt.Sprintf("  %-30s %s", "--"+f.Names()[0]+" "+word, usage)
