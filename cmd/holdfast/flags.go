@@ -57,7 +57,8 @@ func envName(name string) string {
 func flags() []cli.Flag {
 	return []cli.Flag{
 		repeated(traffic, "listen", "ADDR", "127.0.0.1:8080", "host:port or unix:/path to accept clients on; repeatable"),
-		repeated(traffic, "backend", "BACKEND", "", "[ID=]URL[,weight=N][,max-sessions=N][,backup]; repeatable, at least one"),
+		repeated(traffic, "backend", "BACKEND", "", "[ID=]URL[,weight=N][,max-sessions=N][,backup]; repeatable; at least one, or --discover"),
+		repeated(traffic, "discover", "SOURCE", "", "dns://NAME:PORT, srv://NAME or file:///PATH, which list more backends; repeatable"),
 		repeated(traffic, "engineio-path", "PATH", "", "path prefix of Engine.IO, repeatable; none: any request whose query has EIO"),
 
 		flag(pinning, "affinity", "LIST", "sid,cookie", "what pins a client: sid, cookie, query:NAME, header:NAME, ip"),

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -14,12 +14,14 @@ import (
 	"github.com/holdfast-proxy/holdfast/healthcheck"
 	"github.com/holdfast-proxy/holdfast/proxy"
 	"github.com/holdfast-proxy/holdfast/routing"
+	"github.com/holdfast-proxy/holdfast/routing/discovery"
 )
 
 // options is the command line, understood: what each package is to be built with.
 type options struct {
 	listen   []string
 	backends []routing.BackendConfig
+	sources  []discovery.Source // where more backends are listed
 	pool     routing.PoolConfig
 	sessions routing.SessionsConfig
 	router   routing.Config
@@ -44,6 +46,7 @@ func readOptions(c *cli.Context) (options, error) {
 	var o options
 	o.listen = v.list("listen")
 	o.readBackends(v)
+	o.readSources(v)
 	o.readPinning(v)
 	o.readBalancing(v)
 	o.readHealth(v)
@@ -60,58 +63,17 @@ func readOptions(c *cli.Context) (options, error) {
 
 func (o *options) readBackends(v *values) {
 	list := v.list("backend")
-	if len(list) == 0 {
-		v.fail(&usageError{"--backend: want at least one, such as --backend http://127.0.0.1:3000"})
+	if len(list)+len(v.list("discover")) == 0 {
+		v.fail(&usageError{"--backend: want at least one, such as --backend http://127.0.0.1:3000, or --discover"})
 	}
 	for _, text := range list {
-		b, ok := parseBackend(text)
-		if !ok {
-			v.fail(wrong("backend", text, "[ID=]URL[,weight=N][,max-sessions=N][,backup] with http://HOST:PORT, https://HOST:PORT or unix:/PATH"))
+		b, err := discovery.ParseBackend(text)
+		if err != nil {
+			v.fail(&usageError{fmt.Sprintf("--backend %q: %v", text, err)})
 			return
 		}
 		o.backends = append(o.backends, b)
 	}
-}
-
-// parseBackend reads [ID=]URL[,weight=N][,max-sessions=N][,backup].
-func parseBackend(text string) (b routing.BackendConfig, ok bool) {
-	parts := strings.Split(text, ",")
-	b.URL = parts[0]
-	if id, rest, found := strings.Cut(parts[0], "="); found && !strings.ContainsAny(id, ":/") {
-		b.ID, b.URL = id, rest
-		if id == "" {
-			return b, false
-		}
-	}
-	if !validBackendURL(b.URL) {
-		return b, false
-	}
-	for _, part := range parts[1:] {
-		name, value, _ := strings.Cut(part, "=")
-		n, err := strconv.Atoi(value)
-		switch {
-		case part == "backup":
-			b.Backup = true
-		case name == "weight" && err == nil && 1 <= n && n <= 1000:
-			b.Weight = n
-		case name == "max-sessions" && err == nil && n >= 1:
-			b.MaxSessions = n
-		default:
-			return b, false
-		}
-	}
-	return b, true
-}
-
-func validBackendURL(text string) bool {
-	u, err := url.Parse(text)
-	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return false
-	}
-	if u.Scheme == "unix" {
-		return u.Host == "" && strings.HasPrefix(u.Path, "/") && len(u.Path) > 1
-	}
-	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && (u.Path == "" || u.Path == "/")
 }
 
 func (o *options) readPinning(v *values) {

@@ -19,6 +19,7 @@ import (
 	"github.com/holdfast-proxy/holdfast/healthcheck"
 	"github.com/holdfast-proxy/holdfast/proxy"
 	"github.com/holdfast-proxy/holdfast/routing"
+	"github.com/holdfast-proxy/holdfast/routing/discovery"
 	"github.com/holdfast-proxy/holdfast/routing/engineio"
 )
 
@@ -69,11 +70,16 @@ type holdfast struct {
 	pool    *routing.Pool
 	proxy   *proxy.Proxy
 	checker *healthcheck.Checker // nil without active checks
+
+	discovery *discovery.Discovery        // nil without --discover
+	changed   chan struct{}               // to watch, has room for one: the pool is another
+	watched   map[string]*routing.Backend // whom the checker watches, by ID
 }
 
 // build makes every part from the options; the errors it finds are mistakes in them.
 func build(o options, log *slog.Logger) (*holdfast, error) {
-	h := &holdfast{options: o, log: log, pool: routing.NewPool(o.pool)}
+	h := &holdfast{options: o, log: log, pool: routing.NewPool(o.pool), changed: make(chan struct{}, 1)}
+	h.pool.OnChange(h.poolChanged)
 	if err := h.pool.Set(o.backends); err != nil {
 		return nil, &usageError{"--backend: " + err.Error()}
 	}
@@ -81,6 +87,9 @@ func build(o options, log *slog.Logger) (*holdfast, error) {
 		return nil, err
 	}
 	if err := h.buildChecker(); err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	if err := h.buildDiscovery(); err != nil {
 		return nil, &usageError{err.Error()}
 	}
 	return h, h.buildProxy()
@@ -131,11 +140,7 @@ func (h *holdfast) buildChecker() (err error) {
 	if h.checker, err = healthcheck.New(c); err != nil {
 		return err
 	}
-	var targets []healthcheck.Target
-	for _, b := range h.pool.Snapshot().Backends() {
-		targets = append(targets, healthcheck.Target{ID: b.ID(), URL: b.URL()})
-	}
-	h.checker.Set(targets)
+	h.watchMembers()
 	return nil
 }
 
@@ -204,10 +209,10 @@ func (h *holdfast) run(ctx context.Context, stop func()) error {
 	defer work.Wait()
 	checks, endChecks := context.WithCancel(context.Background())
 	defer endChecks()
-	if h.checker != nil {
-		work.Go(func() { h.checker.Run(checks) })
-	}
+	work.Go(func() { h.watch(checks) })
 	work.Go(func() { serveAdmin(checks) })
+	work.Go(func() { h.discover(checks) })
+	h.awaitSources(ctx)
 	failed := make(chan error, len(listeners))
 	for _, ln := range listeners {
 		work.Go(func() { failed <- h.proxy.Serve(ln) })

@@ -16,8 +16,7 @@ import (
 var errBackend = errors.New("want [ID=]URL[,weight=N][,max-sessions=N][,backup] with http://HOST:PORT, https://HOST:PORT or unix:/PATH")
 
 // ParseBackend reads the notation of one backend, in flags and in files: [ID=]URL[,weight=N][,max-sessions=N][,backup],
-// with a weight from 1 to 1000. Where it names no ID, that is host:port of the URL or its socket's path. Its error says
-// what was wanted and is meant to follow the text.
+// with a weight from 1 to 1000. Its error says what was wanted and is meant to follow the text.
 func ParseBackend(text string) (routing.BackendConfig, error) {
 	parts := strings.Split(text, ",")
 	b := routing.BackendConfig{URL: parts[0]}
@@ -41,7 +40,7 @@ func ParseBackend(text string) (routing.BackendConfig, error) {
 			return routing.BackendConfig{}, errBackend
 		}
 	}
-	if b = identified(b); !isURL(b.URL) || !isID(b.ID) {
+	if !isURL(b.URL) || !isID(identified(b).ID) {
 		return routing.BackendConfig{}, errBackend
 	}
 	return b, nil

@@ -45,7 +45,7 @@ func TestWhatIsConfiguredComesFirst(t *testing.T) {
 	static := []string{"web-1,weight=5", "web-2", "10.0.0.9:3000"}
 	watch(t, config, []string{"file://" + one, "file://" + two}, func(w *watched) {
 		w.has(t, append(static, "10.0.0.3:3000", "four")...)
-		if text := w.log.String(); !strings.Contains(text, "left out") || !strings.Contains(text, "backend=web-2 url=http://10.0.0.8:3000 taken-by=http://10.0.0.2:3000") {
+		if text := w.log.take(); !strings.Contains(text, "left out") || !strings.Contains(text, "backend=web-2 url=http://10.0.0.8:3000 taken-by=http://10.0.0.2:3000") {
 			t.Errorf("not said that the second web-2 is left out:\n%s", text)
 		}
 		replace(t, one, "http://10.0.0.5:3000\n") // the first no longer lists what the second lists under another ID

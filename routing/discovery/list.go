@@ -63,7 +63,7 @@ func parseLines(data []byte) (entries []entry, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("%d: %q: %w", number, text, err)
 		}
-		entries = append(entries, entry{b, number})
+		entries = append(entries, entry{identified(b), number})
 	}
 	return entries, nil
 }
@@ -74,26 +74,23 @@ var errJSON = errors.New(`want [{"id":"web-1","url":"http://HOST:PORT","weight":
 
 // parseJSON reads an array of objects.
 func parseJSON(data []byte) (entries []entry, err error) {
-	var whole []json.RawMessage // to find a mistake in the syntax, wherever it is
+	var all []json.RawMessage
 	var syntax *json.SyntaxError
-	if err := json.Unmarshal(data, &whole); errors.As(err, &syntax) {
-		return nil, fmt.Errorf("%d: %w: %w", lineOf(data, int(syntax.Offset)), err, errJSON)
+	if err := json.Unmarshal(data, &all); errors.As(err, &syntax) {
+		return nil, fmt.Errorf("%d: %w: %w", lineOf(data, int(syntax.Offset)-1), err, errJSON)
 	} else if err != nil {
 		return nil, fmt.Errorf("1: %w", errJSON)
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.Token() // the bracket
-	for d.More() {
-		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
-			return nil, fmt.Errorf("%d: %w", lineOf(data, int(d.InputOffset())), err)
-		}
-		line := lineOf(data, int(d.InputOffset())-len(raw)+1)
+	at := bytes.IndexByte(data, '[') + 1
+	for _, raw := range all {
+		at += bytes.Index(data[at:], raw) // past space and a comma, which begin none
+		line := lineOf(data, at)
 		b, err := parseObject(raw)
 		if err != nil {
 			return nil, fmt.Errorf("%d: %w: %w", line, err, errJSON)
 		}
 		entries = append(entries, entry{b, line})
+		at += len(raw)
 	}
 	return entries, nil
 }
@@ -127,7 +124,5 @@ func parseObject(raw []byte) (routing.BackendConfig, error) {
 	return b, nil
 }
 
-// lineOf is the number of the line of the byte before offset.
-func lineOf(data []byte, offset int) int {
-	return 1 + bytes.Count(data[:min(max(offset-1, 0), len(data))], []byte{'\n'})
-}
+// lineOf is the number of the line that the byte at offset stands on.
+func lineOf(data []byte, offset int) int { return 1 + bytes.Count(data[:offset], []byte{'\n'}) }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -19,6 +20,7 @@ type nameServer struct {
 	mu   sync.Mutex
 	zone zone
 	addr string
+	gone atomic.Bool // resolvers find nobody at its address; each refusal names another local port of theirs
 }
 
 // startNameServer starts a name server, which ends with the test. It is not to be called in a bubble of synctest.
@@ -73,7 +75,11 @@ func (n *nameServer) resolver() *net.Resolver {
 		PreferGo:     true,
 		StrictErrors: true,
 		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, network, n.addr)
+			addr := n.addr
+			if n.gone.Load() {
+				network, addr = "tcp", "127.0.0.1:1"
+			}
+			return new(net.Dialer).DialContext(ctx, network, addr)
 		},
 	}
 }

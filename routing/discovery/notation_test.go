@@ -53,10 +53,10 @@ func TestParseSourceRefuses(t *testing.T) {
 
 func TestParseBackend(t *testing.T) {
 	for text, want := range map[string]routing.BackendConfig{
-		"http://10.0.0.1:3000":                      {ID: "10.0.0.1:3000", URL: "http://10.0.0.1:3000"},
+		"http://10.0.0.1:3000":                      {URL: "http://10.0.0.1:3000"},
 		"web-1=https://web.test":                    {ID: "web-1", URL: "https://web.test"},
-		"http://[fd00::1]:3000/":                    {ID: "[fd00::1]:3000", URL: "http://[fd00::1]:3000/"},
-		"unix:/run/web.sock":                        {ID: "/run/web.sock", URL: "unix:/run/web.sock"},
+		"http://[fd00::1]:3000/":                    {URL: "http://[fd00::1]:3000/"},
+		"unix:/run/web.sock":                        {URL: "unix:/run/web.sock"},
 		"a=http://b,weight=3,max-sessions=9,backup": {ID: "a", URL: "http://b", Weight: 3, MaxSessions: 9, Backup: true},
 	} {
 		if got, err := ParseBackend(text); err != nil || got != want {

@@ -1,7 +1,6 @@
 package discovery_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -21,7 +20,27 @@ type watched struct {
 	*discovery.Discovery
 	pool *routing.Pool
 	sets int // how many times the membership was set
-	log  bytes.Buffer
+	log  record
+}
+
+// record is a log that is read while it is written.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+// take returns what was written since the last call.
+func (r *record) take() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.text.Reset()
+	return r.text.String()
 }
 
 // watch runs a Discovery of the sources in a bubble and gives it to do once every source was asked. It fails the test if
@@ -100,11 +119,7 @@ func (w *watched) has(t *testing.T, want ...string) {
 // said fails the test if the log's lines since the last call are not want, one part of each.
 func (w *watched) said(t *testing.T, want ...string) {
 	t.Helper()
-	lines := strings.Split(strings.TrimSuffix(w.log.String(), "\n"), "\n")
-	if w.log.Len() == 0 {
-		lines = nil
-	}
-	w.log.Reset()
+	lines := slices.Collect(strings.Lines(w.log.take()))
 	if !slices.EqualFunc(lines, want, strings.Contains) {
 		t.Errorf("said %q, want %q", lines, want)
 	}
