@@ -113,6 +113,8 @@ func (c *conn) nextPart(body *http1.Body) ([]byte, error) {
 	}
 }
 
+var errFault = &http1.Error{Status: 500, Line: "internal error", Close: true}
+
 var errSlowBody = &http1.Error{Status: 408, Line: "request body took too long", Close: true}
 
 // upload streams a body that is not held to the backend, in a goroutine of its own, since the backend may answer
@@ -139,7 +141,10 @@ func (u *upload) start(up *upConn) {
 // run ends when the body has been sent, when the client fails to send it, or when stop is called.
 func (u *upload) run() {
 	defer close(u.done)
-	defer u.c.p.recovered("sending a request body", u.up.abort)
+	defer u.c.p.recovered("sending a request body", func() {
+		u.fault = errFault
+		u.up.abort()
+	})
 	out := outlet{to: &u.up.stream, timeout: u.c.p.cfg.BodyTimeout, buf: takeBuffer(smallBuffer)[:0], chunked: u.chunked}
 	defer func() { giveBuffer(out.buf) }()
 	for !u.body.Done() {

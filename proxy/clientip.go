@@ -69,17 +69,18 @@ func cutLast(list []byte) (rest, last []byte) {
 	return list[:i], bytes.TrimSpace(list[i+1:])
 }
 
-// parseForwarded reads an address as proxies write it: bare, in brackets, or with a port.
+// parseForwarded reads an address as proxies write it: bare, in brackets, or with a port. A zone means something only on
+// the host that wrote it (RFC 4007 section 6), so that an address with one is none.
 func parseForwarded(b []byte) (netip.Addr, bool) {
 	s := string(b)
 	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap(), true
+		return ap.Addr().Unmap(), ap.Addr().Zone() == ""
 	}
 	if n := len(s); n > 2 && s[0] == '[' && s[n-1] == ']' {
 		s = s[1 : n-1]
 	}
 	addr, err := netip.ParseAddr(s)
-	return addr.Unmap(), err == nil
+	return addr.Unmap(), err == nil && addr.Zone() == ""
 }
 
 // trusts says whether what a peer says of its clients is believed. A peer on a unix socket has no address.

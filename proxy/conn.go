@@ -174,11 +174,11 @@ func (c *conn) finish() {
 	if c.tunnelled {
 		return
 	}
+	defer c.p.uncount(c.counted)
+	defer c.close()
 	if c.linger {
 		c.drainInput()
 	}
-	c.close()
-	c.p.uncount(c.counted)
 }
 
 // drainInput reads what a refused client is still sending, within bounds, because closing a socket with unread bytes

@@ -35,6 +35,7 @@ type exchange struct {
 	upload *upload // the streaming of the rest of the body; nil: wire is all there is
 
 	up      *upConn
+	early   bool // the reply has come before the request was sent whole
 	retried bool // the one attempt after a reused connection's death has been made
 
 	access   access

@@ -230,7 +230,6 @@ func (p *Proxy) backendRemoved(ch routing.Change) {
 
 // sweep does the work that no request does: closing idle upstream connections and forgetting expired sessions.
 func (p *Proxy) sweep() {
-	defer p.recovered("sweeping", nil)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -238,11 +237,16 @@ func (p *Proxy) sweep() {
 		case <-p.stop:
 			return
 		case now := <-tick.C:
-			p.upstreams.Range(func(_, u any) bool { u.(*upstream).sweep(now); return true })
-			p.cfg.Sessions.Sweep(sweepSessions)
-			p.cfg.Pool.Sweep()
+			p.sweepOnce(now)
 		}
 	}
+}
+
+func (p *Proxy) sweepOnce(now time.Time) {
+	defer p.recovered("sweeping", nil)
+	p.upstreams.Range(func(_, u any) bool { u.(*upstream).sweep(now); return true })
+	p.cfg.Sessions.Sweep(sweepSessions)
+	p.cfg.Pool.Sweep()
 }
 
 // Shutdown ends the proxy in order: it stops accepting, answers every further request with "Connection: close", lets

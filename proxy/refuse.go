@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
 	"github.com/holdfast-proxy/holdfast/routing"
@@ -56,6 +57,9 @@ func (x *exchange) refuse(err error) bool {
 // refuseHead answers a request that was not admitted. As far as its head could be read it is honoured: a HEAD gets no
 // body, a page of another origin sees the status, and who wants to leave may.
 func (x *exchange) refuseHead(err error) bool {
+	if x.c.p.cfg.AccessLog {
+		x.access.began = time.Now()
+	}
 	if bad, ok := err.(*http1.Error); ok && bad != errSlowHead {
 		x.head = string(x.req.Method) == "HEAD"
 		x.origin = append(x.origin[:0], x.req.Value(http1.Origin)...)

@@ -67,7 +67,7 @@ func (x *exchange) settle() {
 		x.closing = true
 	}
 	if x.upload != nil && !x.upload.nearlyDone() {
-		x.closing, x.c.linger = true, true // answered early: the rest of the body is not wanted
+		x.closing, x.c.linger, x.early = true, true, true // the rest of the body is not wanted
 	}
 	if res.Status == http.StatusRequestTimeout {
 		x.closing = true // RFC 9110 section 15.5.9: the backend has given up on what the client still sends
@@ -161,7 +161,7 @@ func (e *clientError) Unwrap() error { return e.err }
 // returnUpstream gives the backend's connection back for another request, if it stands exactly at the end of its
 // reply, and the request was sent whole.
 func (x *exchange) returnUpstream() {
-	sent := x.endUpload()
+	sent := x.endUpload() && !x.early
 	if !sent || !x.up.res.KeepAlive || !x.up.res.Body.Done() || len(x.up.buffered()) > 0 {
 		x.dropUpstream()
 		return

@@ -16,8 +16,8 @@ func (x *exchange) target() []byte {
 // replaceSID puts another sid into a target whose query names one exactly once, in plain spelling.
 func replaceSID(target []byte, sid string) []byte {
 	query := bytes.IndexByte(target, '?')
-	at := bytes.Index(target[query:], []byte("?sid="))
-	if at < 0 {
+	at := 0
+	if !bytes.HasPrefix(target[query:], []byte("?sid=")) {
 		at = bytes.Index(target[query:], []byte("&sid="))
 	}
 	begin := query + at + len("?sid=")

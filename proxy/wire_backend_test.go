@@ -39,6 +39,7 @@ type backendConn struct {
 	mu    sync.Mutex
 	bytes []byte // all that came, up to maxKept
 	total int    // how many bytes that was
+	whole int    // how many of them were whole requests
 	ended bool   // the script has returned
 }
 
@@ -139,6 +140,32 @@ func (b *backend) received() (all []string) {
 	return all
 }
 
+// settle waits until no connection that the proxy has opened so far is in the middle of a request: each has ended, or
+// has served some and waits for the next one.
+func (b *backend) settle(t testing.TB) {
+	t.Helper()
+	last, err := net.Dial(b.ln.Addr().Network(), b.ln.Addr().String()) // accepted after all others
+	if err != nil {
+		t.Fatal(err)
+	}
+	last.Close()
+	eventually(t, "what the proxy has sent so far is read", func() bool { return b.settled(last.LocalAddr().String()) })
+}
+
+// settled says that a connection from that address has been accepted, and that none is in the middle of a request.
+func (b *backend) settled(last string) (accepted bool) {
+	for _, c := range b.all() {
+		c.mu.Lock()
+		amid := !c.ended && (c.whole == 0 || c.total > c.whole)
+		c.mu.Unlock()
+		if amid {
+			return false
+		}
+		accepted = accepted || c.RemoteAddr().String() == last
+	}
+	return accepted
+}
+
 func (b *backend) all() []*backendConn {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -167,6 +194,9 @@ func (c *backendConn) next() (message, bool) {
 	if err != nil {
 		return m, false
 	}
+	c.mu.Lock()
+	c.whole = c.total - c.r.Buffered()
+	c.mu.Unlock()
 	c.b.mu.Lock()
 	c.b.requests = append(c.b.requests, m)
 	c.b.mu.Unlock()

@@ -32,6 +32,7 @@ type corpusRun struct {
 	*rig
 	before []string // what the backend had got before the row
 	secure bool     // clients come by TLS
+	amid   bool     // the last row may have sent half a request to the backend
 }
 
 func (k *corpusRun) dial(t testing.TB) *client {
@@ -75,6 +76,10 @@ func answeringOrEchoing(c *backendConn) {
 }
 
 func (k *corpusRun) row(t *testing.T, row http1test.Row) {
+	if k.amid {
+		k.backend(0).settle(t)
+		k.amid = false
+	}
 	k.before = k.backend(0).received()
 	c := k.dial(t)
 	defer c.Close()
@@ -112,6 +117,7 @@ func (k *corpusRun) refused(t *testing.T, c *client, row http1test.Row, r *http1
 		k.reached(t, c, "")
 		return
 	}
+	k.amid = true
 	if came := k.came(t, c); judge(came) != "" || len(readings[0].requests(came)) > 1 {
 		t.Errorf("the backend got %q of a request whose body is malformed", came)
 	}
@@ -176,6 +182,7 @@ func (k *corpusRun) unfinished(t *testing.T, c *client, r *http1.Request) {
 		t.Errorf("got %q for half a request, want the connection closed", rest)
 	}
 	whole := len(k.backend(0).seen())
+	k.amid = true
 	k.came(t, k.next(c))
 	if len(k.backend(0).seen()) > whole+1 {
 		t.Errorf("half a request reached the backend as a whole one: %q", k.backend(0).seen()[whole].raw())

@@ -25,7 +25,7 @@ const (
 // backend's connection is used again, against what the row says.
 func TestCorpusReplies(t *testing.T) {
 	t.Parallel()
-	k := &replyRun{rig: startProxy(t, 1, nil)}
+	k := &replyRun{rig: startProxy(t, 1, nil), parent: t}
 	k.backend(0).serve(k.script)
 	for _, row := range http1test.Load(t, corpus+"replies.txt") {
 		t.Run(row.Name, func(t *testing.T) {
@@ -42,6 +42,8 @@ func TestCorpusReplies(t *testing.T) {
 // replyRun sends the replies one after the other, so that each also tells what the one before has left behind.
 type replyRun struct {
 	*rig
+	parent *testing.T
+	last   *client                // whose last request is over for certain
 	reply  atomic.Pointer[string] // the bytes that any request but the probe gets
 	closes atomic.Bool            // the connection ends behind them
 }
@@ -79,8 +81,7 @@ func (k *replyRun) plain(t *testing.T, row http1test.Row) {
 		behind = ok
 	}
 	k.answers(row, behind)
-	c := k.dial(t)
-	defer c.Close()
+	c := k.client(t)
 	c.send(row.Method + " /row HTTP/1.1\r\nHost: a\r\n\r\n")
 	switch {
 	case row.Verdict != "pass":
@@ -142,8 +143,7 @@ func (k *replyRun) passed(t *testing.T, c *client, row http1test.Row, r *http1.R
 // unasked demands that a 101 opens no tunnel for a plain request.
 func (k *replyRun) unasked(t *testing.T, row http1test.Row) {
 	k.answers(row, "")
-	c := k.dial(t)
-	defer c.Close()
+	c := k.client(t)
 	if got := c.ask("GET /row HTTP/1.1\r\nHost: a\r\n\r\n"); got.raw() != badGateway {
 		t.Errorf("unasked for: got %q, want 502", got.raw())
 	}
@@ -153,8 +153,7 @@ func (k *replyRun) unasked(t *testing.T, row http1test.Row) {
 // asked demands a tunnel for an upgrade if the 101 is one to WebSocket.
 func (k *replyRun) asked(t *testing.T, row http1test.Row) {
 	k.answers(row, "")
-	c := k.dial(t)
-	defer c.Close()
+	c := k.client(t)
 	got := c.ask(upgradeRequest)
 	if row.Verdict != "pass" || row.Want["upgrade"] != "yes" {
 		if got.status() != 502 {
@@ -177,14 +176,24 @@ func (k *replyRun) asked(t *testing.T, row http1test.Row) {
 	k.probe(t, c, false)
 }
 
+// client returns the connection that the last row has used, if that goes on. What the proxy does after a reply is then over
+// before the next request begins.
+func (k *replyRun) client(t *testing.T) *client {
+	t.Helper()
+	if k.last == nil || k.last.lastCloses {
+		k.last = k.dial(k.parent)
+	}
+	k.last.t = t
+	return k.last
+}
+
 // probe sends a request of its own, which must get its own reply, and tells whether the backend's connection was used
 // again for it. On c, if that goes on, it cannot come before the proxy has decided that.
 func (k *replyRun) probe(t *testing.T, c *client, reused bool) {
 	t.Helper()
 	if c.lastCloses {
 		c.closed()
-		c = k.dial(t)
-		defer c.Close()
+		c = k.client(t)
 	}
 	dialled := k.backend(0).dialled()
 	if got := c.ask(probe + "\r\n"); got.raw() != ok {

@@ -138,9 +138,11 @@ func (m *message) readBody(r *bufio.Reader, reply bool) error {
 
 // readChunks takes plain chunks only: no extensions, no trailers, no leading zeros.
 func (m *message) readChunks(r *bufio.Reader) error {
+	var framed, body strings.Builder
+	defer func() { m.framed, m.body = framed.String(), body.String() }()
 	for {
 		line, err := r.ReadString('\n')
-		m.framed += line
+		framed.WriteString(line)
 		if err != nil {
 			return err
 		}
@@ -149,8 +151,8 @@ func (m *message) readChunks(r *bufio.Reader) error {
 			return fmt.Errorf("chunk size %q", line)
 		}
 		data, err := readN(r, int64(n)+2)
-		m.framed += data
-		m.body += data[:min(len(data), int(n))]
+		framed.WriteString(data)
+		body.WriteString(data[:min(len(data), int(n))])
 		switch {
 		case err != nil:
 			return err

@@ -124,7 +124,7 @@ var fieldRows = []replyRow{
 
 func TestReplies(t *testing.T) {
 	t.Parallel()
-	k := &replyRun{rig: startProxy(t, 1, nil)}
+	k := &replyRun{rig: startProxy(t, 1, nil), parent: t}
 	k.backend(0).serve(k.script)
 	for family, rows := range map[string][]replyRow{"interim": interimRows, "where a reply ends": limitRows, "fields": fieldRows} {
 		for _, row := range rows {
@@ -140,8 +140,7 @@ func (k *replyRun) converse(t *testing.T, row replyRow) {
 	if row.send == "" {
 		row.send = plainGet
 	}
-	c := k.dial(t)
-	defer c.Close()
+	c := k.client(t)
 	c.send(row.send)
 	method, _, _ := strings.Cut(row.send, " ")
 	for i, want := range row.want {

@@ -45,13 +45,12 @@ func newSeekRun(t *testing.T) *seekRun {
 	for i, b := range k.backends {
 		b.serve(func(c *backendConn) {
 			for {
-				m, more := c.next()
-				if !more {
+				if _, more := c.next(); !more {
 					return
 				}
 				answer := *k.answers[i].Load()
 				c.send(answer)
-				if m.has("Upgrade") || strings.Contains(answer, "close\r\n") {
+				if answer == switching || strings.Contains(answer, "close\r\n") {
 					return
 				}
 			}

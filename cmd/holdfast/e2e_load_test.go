@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// load is sessions that exchange messages without a pause. A session that breaks
+// load is sessions that exchange messages all the time. A session that breaks
 // is opened anew; what else goes wrong is a problem.
 type load struct {
 	mayBreak func(server string) bool // because this server dies during the test
 	sessions []*session
-	opened   []string // the sid of each session at the beginning
+	opened   []opened // where each session was at the beginning
 	broken   atomic.Int64
 
 	stopping  atomic.Bool
@@ -25,12 +25,17 @@ type load struct {
 	all tally
 }
 
+type opened struct{ sid, server string }
+
+// loadPace is the time from one exchange of a session to the next.
+const loadPace = 20 * time.Millisecond
+
 // startLoad opens n sessions and keeps them busy until the test ends, or end.
 func startLoad(t *testing.T, n int, cfg sessionConfig, mayBreak func(server string) bool) *load {
 	t.Helper()
 	l := &load{mayBreak: mayBreak, sessions: openSessions(t, n, cfg), exchanged: make(chan string)}
 	for i, s := range l.sessions {
-		l.opened = append(l.opened, s.SID)
+		l.opened = append(l.opened, opened{s.SID, s.Server})
 		l.work.Go(func() { l.keepBusy(i) })
 	}
 	t.Cleanup(func() { l.end() })
@@ -38,7 +43,10 @@ func startLoad(t *testing.T, n int, cfg sessionConfig, mayBreak func(server stri
 }
 
 func (l *load) keepBusy(i int) {
+	pace := time.NewTicker(loadPace)
+	defer pace.Stop()
 	for !l.stopping.Load() {
+		<-pace.C
 		s := l.sessions[i]
 		err := s.exchange(1)
 		if err == nil {

@@ -18,8 +18,7 @@ import (
 // then on its sids are refused without a delay, also when it is back. Nobody else
 // notices.
 func TestOwnerDies(t *testing.T) {
-	t.Setenv("NODE_OPTIONS", "--require "+socketIODir(t)+"/faults.js")
-	backends := startBackends(t, "js4", 3)
+	backends := startFaulty(t, 3)
 	byItself := map[string]string{
 		"poll of a browser": "502", "poll of a browser, EIO=3": "502", "poll of Node": "502", "poll of Python": "502",
 		"tunnel": "FIN", "POST that comes later": "502",

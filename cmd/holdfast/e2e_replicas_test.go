@@ -35,14 +35,7 @@ type replicasRow struct {
 }
 
 func (r replicasRow) run(t *testing.T, backends []*backend) {
-	var replicas []*countingProxy
-	for _, order := range r.order {
-		replicas = append(replicas, startCountingProxy(t, proxyConfig{
-			Backends: inOrder(backends, order),
-			Args:     []string{"--access-log", "true", "--secret", "of all replicas", "--sid-tag", fmt.Sprint(r.tagged)},
-		}))
-	}
-	url := balance(t, addresses(replicas))
+	replicas, url := startReplicas(t, backends, r.order, "--sid-tag", fmt.Sprint(r.tagged))
 	var groups []*clients
 	for _, version := range r.versions {
 		groups = append(groups, startClients(t, clientsConfig{URL: url, Version: version, Count: inForm(12, 60)}))
@@ -56,6 +49,22 @@ func (r replicasRow) run(t *testing.T, backends []*backend) {
 		}
 	}
 	r.checkSearches(t, replicas, sessions)
+}
+
+// startReplicas starts a proxy for each order of the backends, and a balancer in
+// front of them, whose URL it returns.
+func startReplicas(t *testing.T, backends []*backend, orders [][]int, args ...string) ([]*countingProxy, string) {
+	t.Helper()
+	var replicas []*countingProxy
+	var addrs []string
+	for _, order := range orders {
+		p := startCountingProxy(t, proxyConfig{
+			Backends: inOrder(backends, order),
+			Args:     append([]string{"--access-log", "true", "--secret", "of all replicas"}, args...),
+		})
+		replicas, addrs = append(replicas, p), append(addrs, p.addr)
+	}
+	return replicas, balance(t, addrs)
 }
 
 func (r replicasRow) checkSearches(t *testing.T, replicas []*countingProxy, sessions int) {
@@ -99,13 +108,6 @@ func scattered(replicas []*countingProxy) (n int) {
 func inOrder(backends []*backend, order []int) (list []*backend) {
 	for _, i := range order {
 		list = append(list, backends[i])
-	}
-	return list
-}
-
-func addresses(proxies []*countingProxy) (list []string) {
-	for _, p := range proxies {
-		list = append(list, p.addr)
 	}
 	return list
 }

@@ -13,7 +13,7 @@ import (
 func TestRestartKeepsSessions(t *testing.T) {
 	t.Parallel()
 	node := startBackends(t, "js4", 3)
-	python := startBackends(t, "python", 3)
+	python := startBackends(t, "python", inForm(2, 3)) // slow to start
 	for _, tagged := range []bool{false, true} {
 		t.Run(fmt.Sprintf("--sid-tag=%t", tagged), func(t *testing.T) {
 			rows := []restartRow{

@@ -3,10 +3,12 @@ package main_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -185,8 +187,8 @@ func (s *session) ask(ctx context.Context, method, body string) (httpReply, erro
 	}
 	began := time.Now()
 	res, err := s.HTTP.Do(req)
-	if err != nil {
-		return httpReply{}, err
+	if failed := new(url.Error); errors.As(err, &failed) {
+		return httpReply{}, fmt.Errorf("%s: %w", method, failed.Err) // without the sid, so that equal errors look equal
 	}
 	defer res.Body.Close()
 	got, err := io.ReadAll(res.Body)

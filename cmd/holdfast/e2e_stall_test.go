@@ -11,8 +11,8 @@ import (
 // every session, while backends do not answer: that costs time, not sessions.
 // Only a backend that never answers again loses its own.
 func TestSearchAmongSickBackends(t *testing.T) {
-	t.Setenv("NODE_OPTIONS", "--require "+socketIODir(t)+"/faults.js")
-	backends := startBackends(t, "js4", 3)
+	t.Parallel()
+	backends := startFaulty(t, 3)
 	stalled := func(b *backend) { stall(t, b) }
 	restarted := func(b *backend) { b.kill(t); b.restart(t) }
 	tests := []sickness{
@@ -24,7 +24,7 @@ func TestSearchAmongSickBackends(t *testing.T) {
 			begin: func(b *backend) { makeSlow(t, b) }, end: restarted,
 		},
 		{
-			name: "one frozen for good", sick: backends[1:2], args: []string{"--health-interval", "500ms", "--health-timeout", "500ms"},
+			name: "one frozen for good", sick: backends[1:2], args: []string{"--health-interval", "500ms"},
 			begin: func(b *backend) { b.signal(t, syscall.SIGSTOP) }, end: restarted, lost: true,
 		},
 	}
@@ -69,16 +69,28 @@ func (s sickness) run(t *testing.T, backends []*backend) {
 	}
 }
 
-// stall stops a backend's process for 500 ms, as a long garbage collection does.
-func stall(t *testing.T, b *backend) {
-	t.Helper()
-	b.signal(t, syscall.SIGSTOP)
-	process := b.cmd.Process
-	time.AfterFunc(500*time.Millisecond, func() { _ = process.Signal(syscall.SIGCONT) })
-}
-
-func makeSlow(t *testing.T, b *backend) {
-	t.Helper()
-	b.signal(t, syscall.SIGHUP)
-	b.wait(t, 10*time.Second, fields{"event": "slow"})
+// TestClientsConnectWhileBackendsStall lets real clients connect through replicas
+// while one backend after the other stops for 500 ms: poll, POST and upgrade of a
+// session, which come over different replicas, still find its owner.
+func TestClientsConnectWhileBackendsStall(t *testing.T) {
+	t.Parallel()
+	backends := startBackends(t, "js4", 3)
+	_, url := startReplicas(t, backends, [][]int{{0, 1, 2}, {2, 0, 1}, {1, 2, 0}})
+	var groups []*clients
+	for _, version := range []string{"4", "2"} {
+		groups = append(groups, startClients(t, clientsConfig{
+			URL: url, Version: version, Count: inForm(18, 60), Args: []string{"--ramp", inForm("80", "300")},
+		}))
+	}
+	groups[0].wait(t, 20*time.Second, fields{"event": "welcome"})
+	for range inForm(1, 10) {
+		for _, b := range backends {
+			<-stall(t, b)
+		}
+	}
+	for _, c := range groups {
+		for _, problem := range c.summary(t).problems("websocket") {
+			t.Errorf("%s: %s", c.name, problem)
+		}
+	}
 }
