@@ -1,4 +1,4 @@
-.PHONY: build test check
+.PHONY: build test check bench
 
 build:            ## the binary, in the project's root
 	go build -o holdfast ./cmd/holdfast
@@ -8,3 +8,6 @@ test:             ## what the README says
 
 check:            ## everything that CI runs
 	.ci/run
+
+bench:            ## side by side with nginx and HAProxy, docs/benchmarks.md; BENCH='-rounds 3' for other options
+	go run ./testdata/bench $(BENCH)

@@ -11,38 +11,57 @@ import (
 
 // deaths are the ways in which a backend lets a request down once it has read it.
 var deaths = map[string]func(*backendConn){
-	"by FIN":                  func(*backendConn) {},
-	"by RST":                  (*backendConn).reset,
-	"by half a head":          func(c *backendConn) { c.send("HTTP/1.1 200 OK\r\nX") },
-	"by an interim reply":     func(c *backendConn) { c.send(hints) },
-	"by a malformed reply":    func(c *backendConn) { c.send("HTTP/1.1 999 X\r\n\r\n") },
-	"by half a body":          func(c *backendConn) { c.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf") },
-	"by silence":              func(c *backendConn) { c.drain() },
-	"by a late malformed one": func(c *backendConn) { c.send(hints); c.send("x"); c.drain() },
+	"by FIN":               func(*backendConn) {},
+	"by RST":               (*backendConn).reset,
+	"by half a head":       func(c *backendConn) { c.send("HTTP/1.1 200 OK\r\nX") },
+	"by an interim reply":  func(c *backendConn) { c.send(hints) },
+	"by a malformed reply": func(c *backendConn) { c.send("HTTP/1.1 999 X\r\n\r\n") },
+	"by half a body":       func(c *backendConn) { c.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf") },
+}
+
+// silences are the ways in which a backend says nothing, or nothing more.
+var silences = map[string]func(*backendConn){
+	"by silence":                         func(c *backendConn) { c.drain() },
+	"by silence behind an interim reply": func(c *backendConn) { c.send(hints); c.drain() },
+}
+
+// lastRequests are those that may be sent once at most.
+var lastRequests = map[string]string{
+	"a poll":                poll("once"),
+	"a POST":                post("once"),
+	"an upgrade with a sid": "GET " + pollTarget + "once HTTP/1.1\r\nHost: a\r\n" + upgradeFields + "\r\n",
+	"a POST without sid":    "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n4",
+	"an empty POST":         "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+	"a DELETE":              "DELETE /x HTTP/1.1\r\nHost: a\r\n\r\n",
+	"a GET with a body":     "GET /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n4",
+	"a chunked GET":         "GET /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n4\r\n0\r\n\r\n",
 }
 
 // TestSentOnce lets requests down that a backend may have acted on: they must not be sent again, to whomever.
 func TestSentOnce(t *testing.T) {
 	t.Parallel()
-	requests := map[string]string{
-		"a poll":                poll("once"),
-		"a POST":                post("once"),
-		"an upgrade with a sid": "GET " + pollTarget + "once HTTP/1.1\r\nHost: a\r\n" + upgradeFields + "\r\n",
-		"a POST without sid":    "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n4",
-		"an empty POST":         "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
-		"a DELETE":              "DELETE /x HTTP/1.1\r\nHost: a\r\n\r\n",
-		"a GET with a body":     "GET /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n4",
-		"a chunked GET":         "GET /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n4\r\n0\r\n\r\n",
-	}
-	for kind, request := range requests {
+	for kind, request := range lastRequests {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			k := newOnceRun(t, request)
+			k := newOnceRun(t, request, 0)
 			for death, die := range deaths {
 				t.Run(death+" on a used connection", func(t *testing.T) { k.sentOnce(t, die, "") })
 				t.Run(death+" on a new connection", func(t *testing.T) { k.sentOnce(t, die, "surplus") })
 			}
 		})
+	}
+}
+
+// TestSilence lets requests wait in vain: they are given up in the end, and not sent again.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"a poll", "a POST", "an upgrade with a sid", "a chunked GET"} {
+		for silence, die := range silences {
+			t.Run(kind+" ended "+silence, func(t *testing.T) {
+				t.Parallel()
+				newOnceRun(t, lastRequests[kind], time.Second).sentOnce(t, die, "")
+			})
+		}
 	}
 }
 
@@ -58,9 +77,9 @@ type death struct {
 	behind string // what follows the reply before: with surplus, its connection is not used again
 }
 
-func newOnceRun(t *testing.T, request string) *onceRun {
+func newOnceRun(t *testing.T, request string, timeout time.Duration) *onceRun {
 	k := &onceRun{request: request}
-	k.rig = startProxy(t, 2, func(cfg *proxy.Config) { cfg.PollTimeout = 250 * time.Millisecond })
+	k.rig = startProxy(t, 2, func(cfg *proxy.Config) { cfg.PollTimeout = timeout })
 	for _, b := range k.backends {
 		b.serve(func(c *backendConn) {
 			for {
@@ -68,7 +87,7 @@ func newOnceRun(t *testing.T, request string) *onceRun {
 				switch {
 				case !more:
 					return
-				case m.target() != "/socket.io/?EIO=4&transport=polling":
+				case m.target() != handshakeTarget:
 					k.death.Load().die(c)
 					return
 				}

@@ -50,6 +50,9 @@ func anySplit(t *testing.T, dice *rand.Rand) {
 		if got := c.replyTo(method); got.body != want || got.value("X-Target") != fmt.Sprint("/", i) {
 			t.Fatalf("%s /%d got %.200q with %d bytes, want %d", method, i, got.head, len(got.body), len(want))
 		}
+		if c.lastCloses {
+			t.Fatalf("%s /%d with %d bytes ends the connection although nobody wants that", method, i, len(bodies[i]))
+		}
 	}
 	<-sent
 	for i, m := range g.backend(0).seen() {

@@ -10,7 +10,8 @@ import (
 
 // TestBackendThatRefusesDialsLives closes the listener of a backend whose
 // WebSockets go on, as a Node process does that is asked to shut down: its checks
-// fail, it gets nothing new, and not one of its sessions ends.
+// fail, it gets nothing new, its polling sessions, which cannot go on, are told
+// so, and not one of its WebSockets ends.
 func TestBackendThatRefusesDialsLives(t *testing.T) {
 	t.Parallel()
 	backends := startFaulty(t, 2)
@@ -21,8 +22,10 @@ func TestBackendThatRefusesDialsLives(t *testing.T) {
 	}
 	before := summaries(t, groups)
 	closing := backends[0]
+	polling := openOn(t, p, sessionConfig{URL: p.url()}, closing)
 	stopListening(t, closing)
 	p.awaitState(t, closing, "down")
+	checkRefused(t, polling)
 
 	for i, c := range groups {
 		after := c.exchange(t)

@@ -25,19 +25,18 @@ func TestFloodOfMadeUpSIDs(t *testing.T) {
 	length := inForm(2*time.Second, 20*time.Second)
 	quiet := known.measure(t, length)
 
-	f := startFlood(t, p.addr, perSecond, madeUp)
+	f := startFlood(t, p.addr, perSecond, seekRate)
 	var finding sync.WaitGroup
 	finding.Go(func() { findEach(t, unknown) })
 	flooded := known.measure(t, length)
 	finding.Wait()
-	offered, refused := f.Ordered.Load(), f.Refused.Load()
-	f.end()
+	offered, refused, other := f.stop(t)
 
 	if most := float64(seekRate) * (length.Seconds() + 1); float64(offered) < 2*most {
 		t.Errorf("%d made-up sids in %v: want at least twice as many as may be searched for", offered, length)
 	}
-	if f.Other.Load() > 0 {
-		t.Errorf("%d made-up sids got another reply than 400", f.Other.Load())
+	if other > 0 {
+		t.Errorf("%d made-up sids got another reply than 400", other)
 	}
 	asked, elapsed := madeUpAsked(backends), time.Since(f.began).Seconds()
 	if most := float64(len(backends)*seekRate) * (elapsed + 1); float64(asked) > most {

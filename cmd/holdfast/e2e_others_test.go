@@ -1,6 +1,10 @@
 package main_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -39,6 +43,58 @@ func TestOthersComeAndGo(t *testing.T) {
 		checkStayedClients(t, c, before[i], c.exchange(t), survivor)
 	}
 	t.Logf("%d sessions of other backends were opened anew", l.broken.Load())
+}
+
+// TestOthersRemovedAndAdded takes two backends of three out of the configuration
+// under load, and puts them in again: nobody's session moves or breaks, not even
+// those of the two, and only new sessions notice.
+func TestOthersRemovedAndAdded(t *testing.T) {
+	t.Parallel()
+	backends := startBackends(t, "js4", 3)
+	file := filepath.Join(t.TempDir(), "backends")
+	list(t, file, backends)
+	p := startCountingProxy(t, proxyConfig{Args: []string{"--discover", "file://" + file}})
+	l := startLoad(t, inForm(18, 60), sessionConfig{URL: p.url()}, func(string) bool { return false })
+	survivor, others := backends[0], backends[1:]
+
+	list(t, file, backends[:1])
+	for _, b := range others {
+		p.awaitState(t, b, "draining")
+	}
+	for _, s := range openSessions(t, 6, sessionConfig{URL: p.url()}) {
+		if s.Server != survivor.id {
+			t.Errorf("a new session is on %s, which has been removed", s.Server)
+		}
+	}
+	l.await(t, 100, survivor.id)
+	l.await(t, 100, others[0].id)
+
+	list(t, file, backends)
+	for _, b := range others {
+		p.awaitState(t, b, "up")
+		openOn(t, p, sessionConfig{URL: p.url()}, b)
+	}
+	for _, problem := range l.end() {
+		t.Error(problem)
+	}
+	for _, b := range backends {
+		checkStayed(t, l, b)
+	}
+}
+
+// list writes the file that says which backends there are.
+func list(t *testing.T, file string, backends []*backend) {
+	t.Helper()
+	var lines strings.Builder
+	for _, b := range backends {
+		fmt.Fprintf(&lines, "%s=%s\n", b.id, b.url())
+	}
+	if err := os.WriteFile(file+".new", []byte(lines.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // awaitState waits until the proxy has said the same of each backend n times.

@@ -30,16 +30,20 @@ func TestOwnerDies(t *testing.T) {
 	bySlowness := maps.Clone(byUs)
 	delete(bySlowness, "POST that comes later") // its reply may or may not come before the end
 	interval, timeout := inForm(500*time.Millisecond, 2*time.Second), inForm(500*time.Millisecond, time.Second)
-	args := []string{"--health-interval", interval.String(), "--health-timeout", timeout.String(), "--health-fall", "3"}
+	args := []string{
+		"--health-interval", interval.String(), "--health-timeout", timeout.String(), "--health-fall", "3", "--secret", "of the dead",
+	}
 	checks := 3*interval + timeout
 	tests := []illness{
 		{"killed", syscall.SIGKILL, func(b *backend) { b.restart(t) }, byItself, 0},
 		{"frozen", syscall.SIGSTOP, func(b *backend) { b.signal(t, syscall.SIGCONT) }, byUs, checks},
+		{"frozen, and sids are tagged", syscall.SIGSTOP, func(b *backend) { b.signal(t, syscall.SIGCONT) }, byUs, checks},
 		{"2 s late with every reply", syscall.SIGHUP, func(b *backend) { b.kill(t); b.restart(t) }, bySlowness, checks},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			test.run(t, startCountingProxy(t, proxyConfig{Backends: backends, Args: args}), backends)
+			tag := fmt.Sprintf("--sid-tag=%t", strings.Contains(test.name, "tagged"))
+			test.run(t, startCountingProxy(t, proxyConfig{Backends: backends, Args: append([]string{tag}, args...)}), backends)
 		})
 	}
 }

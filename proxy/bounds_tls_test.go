@@ -1,0 +1,122 @@
+package proxy_test
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/holdfast-proxy/holdfast/proxy"
+)
+
+// overTLS has the proxy serve TLS. Clients speak it once they are secured.
+func overTLS(t *testing.T) func(*proxy.Config) {
+	return func(cfg *proxy.Config) {
+		cfg.TLS = &tls.Config{
+			Certificates:     []tls.Certificate{certificate(t)},
+			NextProtos:       []string{"http/1.1"},
+			CurvePreferences: []tls.CurveID{tls.X25519}, // the quickest to compute, for a thousand handshakes
+		}
+	}
+}
+
+// TestIdleTLSClientsCostLittle connects clients over TLS that stay: half of them have been served, the others never say a
+// word.
+func TestIdleTLSClientsCostLittle(t *testing.T) {
+	const count, limit = 1000, 32 << 10
+	g := startProxy(t, 1, overTLS(t))
+	g.backend(0).serve(forgetful)
+	c := g.dial(t).secured()
+	c.ask(plainGet)
+	before := footprint()
+	var all []*net.TCPConn // without TLS, so that only the proxy's side of that counts
+	for i := range count {
+		c := g.dial(t).secured()
+		all = append(all, c.tcp)
+		if i%2 > 0 {
+			if err := c.conn.(*tls.Conn).Handshake(); err != nil {
+				t.Fatal(err)
+			}
+		} else if got := c.ask(plainGet); got.raw() != ok {
+			t.Fatalf("got %q", got.raw())
+		}
+	}
+	each := (footprint() - before) / count
+	t.Logf("%d bytes each", each)
+	if each > limit {
+		t.Errorf("%d bytes each, want at most %d", each, limit)
+	}
+	if got := c.ask(plainGet); got.raw() != ok {
+		t.Errorf("another client got %q", got.raw())
+	}
+	for _, c := range all {
+		c.Close()
+	}
+	eventually(t, "they are forgotten", func() bool { return g.proxy.Stats().Connections == 1 })
+}
+
+// TestTLSCarriesWhatTCPCarries has the same come through TLS.
+func TestTLSCarriesWhatTCPCarries(t *testing.T) {
+	t.Parallel()
+	g := startProxy(t, 1, overTLS(t))
+	g.backend(0).serve(answeringOrEchoing)
+	long := strings.Repeat("0123456789abcdef", 64<<10) // 1 MiB: many records
+
+	c := g.dial(t).secured()
+	c.send(get("/1") + get("/2"))
+	for range 2 {
+		if got := c.reply(); got.raw() != ok {
+			t.Errorf("one of two requests in one record got %q", got.raw())
+		}
+	}
+	for i := range len(plainGet) {
+		c.send(plainGet[i : i+1])
+	}
+	if got := c.reply(); got.raw() != ok {
+		t.Errorf("a request of a record for each byte got %q", got.raw())
+	}
+	if got := c.ask("POST /long" + asked + "Content-Length: " + decimal(len(long)) + "\r\n\r\n" + long); got.raw() != ok {
+		t.Errorf("an upload got %q", got.raw())
+	}
+	seen := g.backend(0).seen()
+	if last := seen[len(seen)-1]; last.body != long || last.value("X-Forwarded-Proto") != "https" {
+		t.Errorf("the backend got a body of %d bytes behind %q", len(last.body), last.head)
+	}
+	if got := c.ask(upgradeRequest); got.status() != 101 {
+		t.Fatalf("an upgrade got %q", got.raw())
+	}
+	go c.send(long)
+	if got := c.read(len(long)); got != long {
+		t.Errorf("the tunnel echoes %d bytes of another kind", len(got))
+	}
+	if err := c.CloseWrite(); err != nil {
+		t.Error(err)
+	}
+	if rest, err := io.ReadAll(c.r); len(rest) > 0 || err != nil {
+		t.Errorf("after %q: %v; want a close_notify", rest, err)
+	}
+}
+
+// TestTLSClientLeaves ends clients whose polls wait at a backend, which must hear of it at once.
+func TestTLSClientLeaves(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(*client){
+		"by close_notify and FIN":       func(c *client) { c.Close() },
+		"by FIN alone":                  func(c *client) { c.tcp.Close() },
+		"by RST":                        (*client).reset,
+		"by FIN behind another request": func(c *client) { c.send(plainGet); c.tcp.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startProxy(t, 1, overTLS(t))
+			g.backend(0).serve(func(c *backendConn) { c.next(); c.drain() })
+			c := g.dial(t).secured()
+			c.send(plainGet)
+			eventually(t, "the request waits", func() bool { return len(g.backend(0).seen()) == 1 })
+			leave(c)
+			eventually(t, "the backend is let go", func() bool { return g.backend(0).all()[0].over() })
+			eventually(t, "nothing is left", func() bool { return g.proxy.Stats().Connections == 0 })
+		})
+	}
+}

@@ -1,0 +1,82 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+)
+
+// writeReport writes what the run was and its table, as Markdown. before is the machine's load when it began.
+func writeReport(w io.Writer, b *bench, before string) {
+	fmt.Fprintf(w, "%s\n", describeMachine(b))
+	fmt.Fprintf(w, "Load average %s before, %s after. ", before, loadAverage())
+	fmt.Fprintf(w, "%d rounds of %v per row and proxy, median and range; 30 %% load is %.0f polls a second (TLS: %.0f).\n",
+		b.rounds, b.window, b.rates[false], b.rates[true])
+	if b.quick {
+		fmt.Fprintf(w, "\n**A quick run: it shows that everything works. The figures mean nothing.**\n")
+	}
+	fmt.Fprintln(w)
+	writeTable(w, b)
+}
+
+func writeTable(w io.Writer, b *bench) {
+	var ours, peers []string
+	for _, c := range b.contestants {
+		if c.Peer {
+			peers = append(peers, c.Name)
+		} else {
+			ours = append(ours, c.Name)
+		}
+	}
+	columns := append(slices.Clone(ours), peers...)
+	for _, name := range ours {
+		columns = append(columns, name+" ÷ better peer")
+	}
+	writeLine(w, append(append([]string{""}, columns...), "goal"))
+	writeLine(w, slices.Repeat([]string{"---"}, len(columns)+2))
+	for _, tls := range []bool{false, true} {
+		for _, m := range measures() {
+			for _, r := range m.through(tls).rows {
+				if o := b.results[r.name]; o != nil {
+					writeLine(w, o.line(ours, peers))
+				}
+			}
+		}
+	}
+}
+
+// line is a row's cells: its name, everybody's median, our ratios to the better peer, and the goal.
+func (o *outcome) line(ours, peers []string) []string {
+	cells := []string{o.name}
+	for _, name := range append(slices.Clone(ours), peers...) {
+		cells = append(cells, number(median(o.values[name])))
+	}
+	best, found := o.best(peers)
+	for _, name := range ours {
+		ratios, ok := o.ratios(name, best)
+		if !found || !ok {
+			cells = append(cells, "–")
+			continue
+		}
+		cells = append(cells, fmt.Sprintf("**%.2f** (%.2f–%.2f) of %s", median(ratios), slices.Min(ratios),
+			slices.Max(ratios), best))
+	}
+	return append(cells, o.goal)
+}
+
+// number has three digits that count, and no more behind the point than help.
+func number(v float64) string {
+	switch size := math.Abs(v); {
+	case size >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case size >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+func writeLine(w io.Writer, cells []string) { fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | ")) }
