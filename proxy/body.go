@@ -125,7 +125,8 @@ type upload struct {
 	body    *http1.Body
 	chunked bool
 	done    chan struct{} // closed when the goroutine has ended
-	whole   atomic.Bool   // all of the body has been sent
+	read    atomic.Bool   // the client has sent all of the body
+	whole   atomic.Bool   // the backend has been sent all of it
 	fault   *http1.Error  // what was wrong with the client's body; read after done
 }
 
@@ -156,6 +157,9 @@ func (u *upload) run() {
 			u.up.abort() // a body cut short must never look whole
 			return
 		}
+		if u.body.Done() {
+			u.read.Store(true) // before its last bytes leave, and so before any answer to the whole of it
+		}
 		if out.put(data) != nil || u.c.r == u.c.w && out.flush() != nil {
 			return // the backend may have answered all the same: whoever reads its reply finds out
 		}
@@ -180,22 +184,19 @@ func (x *exchange) uploading() bool {
 	}
 }
 
-// nearlyDone says that the body has been sent, or will have been in a moment: the backend's reply may be read before
-// the goroutine that sent the last byte has noticed.
-func (u *upload) nearlyDone() bool {
-	if u.whole.Load() {
-		return true
-	}
+// uploadGrace is how long the last bytes of a body that the client has sent whole may take to leave, once the backend
+// has answered: it may have stopped reading.
+const uploadGrace = time.Second
+
+// settle waits, for a while, until the goroutine has sent what it has read.
+func (u *upload) settle() {
 	late := time.NewTimer(uploadGrace)
 	defer late.Stop()
 	select {
 	case <-u.done:
 	case <-late.C:
 	}
-	return u.whole.Load()
 }
-
-const uploadGrace = 10 * time.Millisecond
 
 // endUpload ends an upload that has become pointless and waits for its goroutine. It reports whether the body was sent
 // whole.
@@ -203,6 +204,9 @@ func (x *exchange) endUpload() bool {
 	u := x.upload
 	if u == nil || u.up == nil {
 		return u == nil
+	}
+	if u.read.Load() {
+		u.settle()
 	}
 	if !u.whole.Load() {
 		u.up.abort()

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"bytes"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,18 +11,20 @@ import (
 	"time"
 )
 
-// The limits stand at about twice what was measured, and below what one forgotten buffer would add. The race detector
-// makes stacks larger: hence the room in those that count them.
+// The limits stand at about twice what was measured, and below what one forgotten buffer would add.
 
 // TestSilentClientsCostLittle connects clients that never say a word.
 func TestSilentClientsCostLittle(t *testing.T) {
-	const count, limit = 2000, 8 << 10
+	const count, limit = 2000, 3 << 10
 	g := startProxy(t, 1, nil)
 	c := g.dial(t)
 	c.ask(plainGet) // what is made once is made
-	before := footprint()
+	before, goroutines := footprint(), runtime.NumGoroutine()
 	w := g.crowd(t, count)
 	w.cost(before, limit)
+	if n := runtime.NumGoroutine() - goroutines; n > count {
+		t.Errorf("%d goroutines for %d clients", n, count)
+	}
 	if got := c.ask(plainGet); got.raw() != ok {
 		t.Errorf("a client that speaks got %q", got.raw())
 	}
@@ -31,17 +34,20 @@ func TestSilentClientsCostLittle(t *testing.T) {
 
 // TestIdleClientsCostLittle connects clients that have been served and stay.
 func TestIdleClientsCostLittle(t *testing.T) {
-	const count, limit = 1000, 12 << 10
+	const count, limit = 1000, 3 << 10
 	g := startProxy(t, 1, nil)
 	g.backend(0).serve(forgetful)
 	c := g.dial(t)
 	c.ask(plainGet)
-	before := footprint()
+	before, goroutines := footprint(), runtime.NumGoroutine()
 	w := g.crowd(t, count)
 	for range 2 {
 		w.ask(plainGet, ok)
 	}
 	w.cost(before, limit)
+	if n := runtime.NumGoroutine() - goroutines; n > count+10 { // and some for the backend's connections
+		t.Errorf("%d goroutines for %d clients", n, count)
+	}
 	if got := c.ask(plainGet); got.raw() != ok {
 		t.Errorf("another client got %q", got.raw())
 	}
@@ -72,9 +78,9 @@ func (w *crowd) cost(before, limit int64) {
 	}
 }
 
-// TestClaimsCostLittle has clients announce much and send little of it: memory follows what has come.
+// TestClaimsCostLittle has clients announce much and send little of it: what has not come takes a buffer at most.
 func TestClaimsCostLittle(t *testing.T) {
-	const count, limit = 200, 64 << 10
+	const count, limit = 200, 48 << 10
 	post := "POST /" + asked
 	for name, row := range map[string]struct{ send, hear string }{
 		"a length of 4 MB":              {send: post + "Content-Length: 4000000\r\n\r\n1"},

@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"bufio"
 	"crypto/tls"
 	"io"
 	"net"
@@ -14,9 +15,8 @@ import (
 func overTLS(t *testing.T) func(*proxy.Config) {
 	return func(cfg *proxy.Config) {
 		cfg.TLS = &tls.Config{
-			Certificates:     []tls.Certificate{certificate(t)},
-			NextProtos:       []string{"http/1.1"},
-			CurvePreferences: []tls.CurveID{tls.X25519}, // the quickest to compute, for a thousand handshakes
+			Certificates: []tls.Certificate{certificate(t)},
+			NextProtos:   []string{"http/1.1"},
 		}
 	}
 }
@@ -24,7 +24,9 @@ func overTLS(t *testing.T) func(*proxy.Config) {
 // TestIdleTLSClientsCostLittle connects clients over TLS that stay: half of them have been served, the others never say a
 // word.
 func TestIdleTLSClientsCostLittle(t *testing.T) {
-	const count, limit = 1000, 32 << 10
+	const count, limit = 1000, 20 << 10
+	// The one curve that is computed in assembly, and so at the same speed under the race detector.
+	quick := &tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.CurveP256}}
 	g := startProxy(t, 1, overTLS(t))
 	g.backend(0).serve(forgetful)
 	c := g.dial(t).secured()
@@ -32,13 +34,16 @@ func TestIdleTLSClientsCostLittle(t *testing.T) {
 	before := footprint()
 	var all []*net.TCPConn // without TLS, so that only the proxy's side of that counts
 	for i := range count {
-		c := g.dial(t).secured()
+		c := g.dial(t)
 		all = append(all, c.tcp)
-		if i%2 > 0 {
-			if err := c.conn.(*tls.Conn).Handshake(); err != nil {
-				t.Fatal(err)
-			}
-		} else if got := c.ask(plainGet); got.raw() != ok {
+		layer := tls.Client(c.tcp, quick)
+		if err := layer.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		if c.conn, c.r = layer, bufio.NewReader(layer); i%2 > 0 {
+			continue
+		}
+		if got := c.ask(plainGet); got.raw() != ok {
 			t.Fatalf("got %q", got.raw())
 		}
 	}

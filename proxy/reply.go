@@ -66,7 +66,7 @@ func (x *exchange) settle() {
 	if x.c.p.draining.Load() || x.untilClose() || x.upgrade {
 		x.closing = true
 	}
-	if x.upload != nil && !x.upload.nearlyDone() {
+	if x.upload != nil && !x.upload.read.Load() {
 		x.closing, x.c.linger, x.early = true, true, true // the rest of the body is not wanted
 	}
 	if res.Status == http.StatusRequestTimeout {
