@@ -184,19 +184,13 @@ func TestDraining(t *testing.T) {
 	t.Parallel()
 	g := startProxy(t, 1, nil)
 	waiting, speak := make(chan struct{}), make(chan struct{})
-	g.backend(0).serve(func(c *backendConn) {
-		for {
-			m, more := c.next()
-			if !more {
-				return
-			}
-			if m.target() == "/slow" {
-				close(waiting)
-				<-speak
-			}
-			c.send(ok)
+	g.backend(0).serve(answeringBy(func(m message) string {
+		if m.target() == "/slow" {
+			close(waiting)
+			<-speak
 		}
-	})
+		return ok
+	}))
 	slow, idle, pipelined := g.dial(t), g.dial(t), g.dial(t)
 	idle.ask(plainGet)
 	pipelined.ask(plainGet)
@@ -204,13 +198,7 @@ func TestDraining(t *testing.T) {
 	<-waiting
 	down := make(chan error, 1)
 	go func() { down <- g.proxy.Shutdown(context.Background()) }()
-	eventually(t, "the proxy refuses connections", func() bool {
-		c, err := net.Dial("tcp", g.addr)
-		if err == nil {
-			c.Close()
-		}
-		return err != nil
-	})
+	eventually(t, "the proxy refuses connections", g.refuses)
 	last := "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 	if got := idle.ask(plainGet); got.raw() != last {
 		t.Errorf("an idle client's next request got %q", got.raw())
@@ -231,4 +219,13 @@ func TestDraining(t *testing.T) {
 	if n := g.backend(0).count("/b"); n != 0 {
 		t.Error("a request behind the last one was carried")
 	}
+}
+
+// refuses says that the proxy does not listen any more.
+func (g *rig) refuses() bool {
+	c, err := net.Dial("tcp", g.addr)
+	if err == nil {
+		c.Close()
+	}
+	return err != nil
 }

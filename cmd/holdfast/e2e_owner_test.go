@@ -34,15 +34,20 @@ func TestOwnerDies(t *testing.T) {
 		"--health-interval", interval.String(), "--health-timeout", timeout.String(), "--health-fall", "3", "--secret", "of the dead",
 	}
 	checks := 3*interval + timeout
+	restarted := func(b *backend) { b.restart(t) }
+	thawed := func(b *backend) { b.signal(t, syscall.SIGCONT) }
+	replaced := func(b *backend) { b.kill(t); b.restart(t) }
 	tests := []illness{
-		{"killed", syscall.SIGKILL, func(b *backend) { b.restart(t) }, byItself, 0},
-		{"frozen", syscall.SIGSTOP, func(b *backend) { b.signal(t, syscall.SIGCONT) }, byUs, checks},
-		{"frozen, and sids are tagged", syscall.SIGSTOP, func(b *backend) { b.signal(t, syscall.SIGCONT) }, byUs, checks},
-		{"2 s late with every reply", syscall.SIGHUP, func(b *backend) { b.kill(t); b.restart(t) }, bySlowness, checks},
+		{name: "killed", signal: syscall.SIGKILL, cure: restarted, told: byItself},
+		{name: "frozen", signal: syscall.SIGSTOP, cure: thawed, told: byUs, within: checks},
+		{name: "2 s late with every reply", signal: syscall.SIGHUP, cure: replaced, told: bySlowness, within: checks},
+	}
+	if *long {
+		tests = append(tests, illness{name: "frozen, and sids are tagged", signal: syscall.SIGSTOP, cure: thawed, told: byUs, within: checks, tagged: true})
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			tag := fmt.Sprintf("--sid-tag=%t", strings.Contains(test.name, "tagged"))
+			tag := fmt.Sprintf("--sid-tag=%t", test.tagged)
 			test.run(t, startCountingProxy(t, proxyConfig{Backends: backends, Args: append([]string{tag}, args...)}), backends)
 		})
 	}
@@ -56,6 +61,7 @@ type illness struct {
 	cure   func(*backend)
 	told   map[string]string
 	within time.Duration
+	tagged bool // so that sids name their backend
 }
 
 func (i illness) run(t *testing.T, p *countingProxy, backends []*backend) {

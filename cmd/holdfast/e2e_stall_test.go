@@ -20,13 +20,15 @@ func TestSearchAmongSickBackends(t *testing.T) {
 		{name: "one stalled for 500 ms", sick: backends[:1], begin: stalled},
 		{name: "another stalled for 500 ms", sick: backends[1:2], begin: stalled},
 		{
-			name: "one 2 s late with every reply", sick: backends[:1], args: []string{"--health-timeout", "5s"},
-			begin: func(b *backend) { makeSlow(t, b) }, end: restarted,
-		},
-		{
 			name: "one frozen for good", sick: backends[1:2], args: []string{"--health-interval", "500ms"},
 			begin: func(b *backend) { b.signal(t, syscall.SIGSTOP) }, end: restarted, lost: true,
 		},
+	}
+	if *long {
+		tests = append(tests, sickness{
+			name: "one 2 s late with every reply", sick: backends[:1], args: []string{"--health-timeout", "5s"},
+			begin: func(b *backend) { makeSlow(t, b) }, end: restarted,
+		})
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) { test.run(t, backends) })

@@ -31,11 +31,12 @@ type bench struct {
 	results     results
 	rates       map[bool]float64 // that are 30 % load, by whether it is through TLS
 	starts      int
+	began       usage
 }
 
 // newBench starts the stubs, and builds holdfast unless there is one. Close what it returns.
 func newBench(ctx context.Context, o options) (b *bench, err error) {
-	b = &bench{options: o, ctx: ctx, results: results{}, rates: map[bool]float64{}}
+	b = &bench{options: o, ctx: ctx, results: results{}, rates: map[bool]float64{}, began: usageNow()}
 	defer func() {
 		if err != nil {
 			b.close()
@@ -67,9 +68,11 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 	return b, nil
 }
 
+// close ends all that the run has started. It may be called again.
 func (b *bench) close() {
 	if b.group != nil {
 		b.group.Close()
+		b.group = nil
 	}
 	if b.dir != "" {
 		os.RemoveAll(b.dir)

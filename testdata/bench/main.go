@@ -4,7 +4,7 @@
 // WebSocket message and connection, memory per idle connection, added latency, in plain and through TLS. All take turns
 // in one run; a wrong or misrouted answer voids it. Everything stays on 127.0.0.1 and ends with the program.
 //
-//	go run ./testdata/bench          # from the project's root: some forty minutes, a Markdown table at the end
+//	go run ./testdata/bench          # from the project's root: some forty minutes, then a Markdown table
 //	go run ./testdata/bench -quick   # under 20 s: shows that everything works, the figures mean nothing
 //
 // docs/benchmarks.md says what the rows mean.
@@ -55,10 +55,10 @@ func run(args []string) error {
 		return err
 	}
 	defer b.close()
-	before := loadAverage()
 	if err := b.all(); err != nil {
 		return err
 	}
-	writeReport(os.Stdout, b, before)
+	b.close()
+	writeReport(os.Stdout, b)
 	return nil
 }

@@ -60,12 +60,19 @@ func (m measure) through(tls bool) measure {
 	}
 	rows := make([]row, len(m.rows))
 	for i, r := range m.rows {
-		if rows[i] = (row{name: r.name + " · TLS", goal: r.goal}); m.fresh {
+		if rows[i] = (row{name: r.name + suffix(tls), goal: r.goal}); m.fresh {
 			rows[i].goal = ""
 		}
 	}
 	m.rows = rows
 	return m
+}
+
+func suffix(tls bool) string {
+	if tls {
+		return " · TLS"
+	}
+	return ""
 }
 
 // cpu is the CPU time of one unit of work, of which every exchange is so many. rate is of exchanges, a second; 0: as

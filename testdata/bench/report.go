@@ -10,12 +10,16 @@ import (
 	"strings"
 )
 
-// writeReport writes what the run was and its table, as Markdown. before is the machine's load when it began.
-func writeReport(w io.Writer, b *bench, before string) {
-	fmt.Fprintf(w, "%s\n", describeMachine(b))
-	fmt.Fprintf(w, "Load average %s before, %s after. ", before, loadAverage())
-	fmt.Fprintf(w, "%d rounds of %v per row and proxy, median and range; 30 %% load is %.0f polls a second (TLS: %.0f).\n",
-		b.rounds, b.window, b.rates[false], b.rates[true])
+// writeReport writes what the run was and its table, as Markdown. All that the run has started must have ended.
+func writeReport(w io.Writer, b *bench) {
+	fmt.Fprintf(w, "%s\n", describeMachine())
+	fmt.Fprintf(w, "%d rounds of %v per row and proxy, median and range. ", b.rounds, b.window)
+	for _, tls := range []bool{false, true} {
+		if rate := b.rates[tls]; rate > 0 {
+			fmt.Fprintf(w, "30 %% load%s is %.0f polls a second. ", suffix(tls), rate)
+		}
+	}
+	fmt.Fprintf(w, "Others used %.0f %% of the machine's CPU time meanwhile.\n", 100*usageNow().foreignSince(b.began))
 	if b.quick {
 		fmt.Fprintf(w, "\n**A quick run: it shows that everything works. The figures mean nothing.**\n")
 	}

@@ -32,8 +32,8 @@ var kinds = []kind{
 	{name: "idle keep-alive connection", open: (*bench).idle},
 	{name: "waiting poll", open: (*bench).poll},
 	{name: "idle tunnel", open: (*bench).tunnel},
-	{name: "slow reader (200 MB under way, not read)", open: (*bench).slow, flags: []string{"--body-timeout", "10m"}},
-	{name: "idle keep-alive connection over TLS", open: (*bench).idleTLS, flags: []string{"--tls-cert", certFile, "--tls-key", keyFile}},
+	{name: "slow reader of 200 MB", open: (*bench).slow, flags: []string{"--body-timeout", "10m"}},
+	{name: "idle keep-alive connection, TLS", open: (*bench).idleTLS, flags: []string{"--tls-cert", certFile, "--tls-key", keyFile}},
 }
 
 func main() {
@@ -53,7 +53,7 @@ func run() error {
 		return err
 	}
 	fmt.Printf("%s, %d CPUs, %s/%s\n\n", runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
-	fmt.Printf("| | each of %d | of these, each of the last %d | process before |\n|---|--:|--:|--:|\n", count, count/2)
+	fmt.Printf("| | each of %d | each of the last %d | process before |\n|---|--:|--:|--:|\n", count, count/2)
 	for _, k := range kinds {
 		if err := measure(dir, k); err != nil {
 			return fmt.Errorf("%s: %w", k.name, err)
@@ -81,7 +81,8 @@ func measure(dir string, k kind) (err error) {
 		}
 		sizes = append(sizes, b.settled())
 	}
-	fmt.Printf("| %s | %s | %s | %.1f MiB |\n", k.name, each(sizes[2]-sizes[0], count), each(sizes[2]-sizes[1], count/2), float64(sizes[0])/(1<<20))
+	all, later := each(sizes[2]-sizes[0], count), each(sizes[2]-sizes[1], count/2)
+	fmt.Printf("| %s | %s | %s | %.1f MiB |\n", k.name, all, later, float64(sizes[0])/(1<<20))
 	return nil
 }
 

@@ -20,8 +20,9 @@ const GuardArg = "guard"
 
 // Group is a process group whose members do not survive the program that made it.
 type Group struct {
-	guard *exec.Cmd
-	life  io.Closer // the guard ends the group when this is closed, by whatever
+	guard   *exec.Cmd
+	life    io.Closer // the guard ends the group when this is closed, by whatever
+	started []*Process
 }
 
 // NewGroup starts the guard, which is this program once more.
@@ -45,10 +46,13 @@ func Guard() {
 	syscall.Kill(0, syscall.SIGKILL)
 }
 
-// Close kills whatever is left of the group.
+// Close kills whatever is left of the group, and returns when it is gone.
 func (g *Group) Close() {
 	g.life.Close()
 	g.guard.Wait()
+	for _, p := range g.started {
+		<-p.ended
+	}
 }
 
 // Process is a program that was started, with all its children.
@@ -69,7 +73,8 @@ func (g *Group) Start(name string, env []string, path string, args ...string) (*
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	go func() { // ends with the process, which the group's guard outlives by nothing
+	g.started = append(g.started, p)
+	go func() { // ends with the process; Close waits for that
 		p.cmd.Wait()
 		close(p.ended)
 	}()
