@@ -21,7 +21,7 @@ type slowRow struct {
 
 var slowRows = []slowRow{
 	{name: "says nothing", change: idleFor(short)},
-	{name: "says nothing after a reply", change: idleFor(3 * short), begin: plainGet},
+	{name: "says nothing after a reply", change: idleFor(5 * short), begin: plainGet},
 	{name: "sends empty lines", change: headFor(short), drip: "\r\n", want: "400"},
 	{name: "sends one letter and stops", change: headFor(short), begin: "G", want: "408"},
 	{name: "sends a request line of one letter after the other", change: headFor(short), begin: "GET /", drip: "x", want: "408"},

@@ -14,7 +14,7 @@ const event = "data: x\n\n"
 // beginning of a reply may take.
 func TestEventStreamsOutliveOtherTimeouts(t *testing.T) {
 	t.Parallel()
-	const limit, silence = 500 * time.Millisecond, 800 * time.Millisecond
+	const limit, silence = time.Second, 1500 * time.Millisecond
 	g := startProxy(t, 1, func(cfg *proxy.Config) {
 		cfg.HeaderTimeout, cfg.BodyTimeout, cfg.PollTimeout, cfg.TunnelTimeout = limit, limit, limit, limit
 	})
@@ -32,7 +32,7 @@ func TestEventStreamsOutliveOtherTimeouts(t *testing.T) {
 // TestSilentEventStreamsEnd after the idle timeout, and look cut.
 func TestSilentEventStreamsEnd(t *testing.T) {
 	t.Parallel()
-	g := startProxy(t, 1, idleFor(short))
+	g := startProxy(t, 1, idleFor(5*short))
 	g.backend(0).serve(func(c *backendConn) {
 		c.next()
 		c.send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + event)

@@ -1,11 +1,13 @@
 package routing_test
 
 import (
+	"fmt"
 	"net/netip"
 	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/holdfast-proxy/holdfast/routing"
@@ -102,5 +104,41 @@ func TestImports(t *testing.T) {
 				t.Errorf("%s imports %s, which is outside the standard library", pkg, dep)
 			}
 		}
+	}
+}
+
+// TestAMillionHandshakesThatNeverComeBackHurtNobody fills the table of the default size with sessions that live, held and
+// proven, and then has a million handshakes pass whose clients are never seen again.
+func TestAMillionHandshakesThatNeverComeBackHurtNobody(t *testing.T) {
+	const limit, live, flood = 1_000_000, 1000, 1_000_000
+	g := newSmallGateway(t, limit, routing.Config{}, many(3)...)
+	before := heap()
+	var held []routing.Hold
+	for i := range live {
+		proven, waiting := fmt.Sprintf("proven-%014d", i), fmt.Sprintf("waiting-%013d", i)
+		g.handshake(proven)
+		g.handshake(waiting)
+		g.poll(proven)
+		held = append(held, g.route(routing.Request{SID: waiting}).Hold)
+	}
+	for i := range flood {
+		d, err := g.router.Route(routing.Request{Opens: true})
+		if err != nil {
+			t.Fatalf("handshake %d was refused: %v", i, err)
+		}
+		d.Hold.Learn(fmt.Sprintf("flood-%014d", i), 45*time.Second)
+		d.Hold.Release()
+	}
+	if each := float64(heap()-before) / limit; each > 200 {
+		t.Errorf("the table takes %.0f bytes for each sid that it may hold, want 200 at most", each)
+	}
+	st := g.sessions.Stats()
+	if st.Held != live || st.Proven != live || st.EvictedProven != 0 || st.NotStored != 0 {
+		t.Errorf("%+v, want %d held and %d proven sessions, none evicted, every handshake stored", st, live, live)
+	}
+	for i := range held {
+		g.poll(fmt.Sprintf("proven-%014d", i))
+		held[i].Release()
+		g.poll(fmt.Sprintf("waiting-%013d", i))
 	}
 }
