@@ -32,14 +32,25 @@ var buildFlood = sync.OnceValues(func() (string, error) {
 	return goBuild("../..", "./testdata/flood")
 })
 
-// stop ends the flood and returns what became of it: requests offered, refused
-// by 400, and answered otherwise.
-func (f *flooder) stop(t *testing.T) (offered, refused, other int) {
+// check ends the flood, and requires that all of it was refused and that
+// backends were asked no more than may be searched for.
+func (f *flooder) check(t *testing.T, backends []*backend, seekRate int) {
 	t.Helper()
 	f.command(t, fields{"cmd": "stop"})
 	l := f.wait(t, 10*time.Second, fields{"event": "flood"})
 	f.waitExit(t, 10*time.Second)
-	return l.int("offered"), l.int("refused"), l.int("other")
+	offered, asked, elapsed := l.int("offered"), madeUpAsked(backends), time.Since(f.began)
+	most := float64(seekRate) * (elapsed.Seconds() + 1)
+	if float64(offered) < 2*most {
+		t.Errorf("%d made-up sids in %v: want at least twice as many as may be searched for", offered, elapsed)
+	}
+	if n := l.int("other"); n > 0 {
+		t.Errorf("%d made-up sids got another reply than 400", n)
+	}
+	if float64(asked) > float64(len(backends))*most {
+		t.Errorf("backends were asked for made-up sids %d times, want at most %.0f", asked, float64(len(backends))*most)
+	}
+	t.Logf("%d made-up sids in %v, %d refused by then; backends were asked %d times", offered, elapsed, l.int("refused"), asked)
 }
 
 // madeUpAsked counts how often servers were asked for the flood's sids.

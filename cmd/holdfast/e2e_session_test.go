@@ -2,17 +2,12 @@ package main_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"testing"
 	"time"
 )
 
@@ -201,156 +196,4 @@ func (s *session) target() string {
 		target += "&sid=" + s.SID
 	}
 	return target
-}
-
-// take reads the packets of a poll's reply.
-func (s *session) take(r httpReply) error {
-	if r.status != http.StatusOK {
-		return r.refusal()
-	}
-	packets, err := decodePayload(s.EIO, r.body)
-	for _, p := range packets {
-		if err == nil {
-			err = s.takePacket(p)
-		}
-	}
-	return err
-}
-
-func (s *session) takePacket(p string) error {
-	switch {
-	case p == "2":
-		return s.post("3")
-	case p == "3", p == "6", strings.HasPrefix(p, "40"):
-		return nil
-	case strings.HasPrefix(p, "0"):
-		var open struct{ SID string }
-		err := json.Unmarshal([]byte(p[1:]), &open)
-		s.SID = open.SID
-		return err
-	case strings.HasPrefix(p, "42"):
-		return s.takeEvent(p[2:])
-	case strings.HasPrefix(p, "43"):
-		return s.takeAck(strings.TrimLeft(p[2:], "0123456789"))
-	}
-	return fmt.Errorf("packet %.60q: want one of the test protocol", p)
-}
-
-func (s *session) takeEvent(values string) error {
-	var name, said string
-	var first json.RawMessage
-	if err := json.Unmarshal([]byte(values), &[]any{&name, &first, &said}); err != nil {
-		return err
-	}
-	if name == "welcome" {
-		return json.Unmarshal(first, &struct{ Server, SID *string }{&s.Server, &s.Engine})
-	}
-	var n int
-	err := json.Unmarshal(first, &n)
-	if err == nil && (name != "down" || said != text(n)) {
-		err = fmt.Errorf("event %.60q is garbled", values)
-	}
-	s.downs = append(s.downs, n)
-	return err
-}
-
-// takeAck reads an acknowledgement: of an up its number, of a tally an object.
-func (s *session) takeAck(values string) error {
-	var first []json.RawMessage
-	err := json.Unmarshal([]byte(values), &first)
-	switch {
-	case err != nil || len(first) != 1:
-		return fmt.Errorf("acknowledgement %.60q: want one value", values)
-	case first[0][0] == '{':
-		s.tally = new(serverTally)
-		return json.Unmarshal(first[0], s.tally)
-	}
-	var n int
-	err = json.Unmarshal(first[0], &n)
-	s.acks = append(s.acks, n)
-	return err
-}
-
-// event is a Socket.IO event that asks for an acknowledgement by the number id.
-func event(id int, values ...any) string {
-	text, err := json.Marshal(values)
-	if err != nil {
-		panic(err) // a value of this package that JSON cannot hold
-	}
-	return fmt.Sprintf("42%d%s", id, text)
-}
-
-// text is what message n says besides its number, as in sequence.js.
-func text(n int) string { return fmt.Sprintf("message %d: a é € 😀", n) }
-
-// anyAddress makes a new connection for every request, so that none is ever sent
-// twice and none depends on a connection's end.
-var anyAddress = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-
-// keepingAlive keeps its connections for the next request, as browsers do.
-func keepingAlive() *http.Client {
-	return &http.Client{Transport: &http.Transport{MaxIdleConns: 10_000, MaxIdleConnsPerHost: 10_000}}
-}
-
-// fromAddress is anyAddress for requests that come from one loopback address.
-func fromAddress(ip string) *http.Client {
-	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dialerFrom(ip).DialContext}}
-}
-
-func dialerFrom(ip string) *net.Dialer {
-	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
-}
-
-// openSessions opens n sessions, sixteen at a time, and lets each of them exchange
-// a message.
-func openSessions(t *testing.T, n int, cfg sessionConfig) []*session {
-	t.Helper()
-	sessions := make([]*session, n)
-	problems := forEach(n, 16, func(i int) (err error) {
-		if sessions[i], err = openSession(cfg); err == nil {
-			err = sessions[i].exchange(1)
-		}
-		return err
-	})
-	for _, problem := range problems {
-		t.Fatalf("opening %d sessions: %s", n, problem)
-	}
-	return sessions
-}
-
-// exchangeAll has every session exchange messages, and compares all counts.
-func exchangeAll(sessions []*session, messages int) []string {
-	const width = 32
-	return forEach(len(sessions), width, func(i int) error {
-		s := sessions[i]
-		if err := s.exchange(messages); err != nil {
-			return err
-		}
-		if wrong := s.problems(); wrong != nil {
-			return fmt.Errorf("%s", strings.Join(wrong, ", "))
-		}
-		return nil
-	})
-}
-
-// forEach calls do for 0 to n-1, width at a time, and returns what went wrong:
-// each error once, with the number of times.
-func forEach(n, width int, do func(i int) error) []string {
-	var mu sync.Mutex
-	var all tally
-	var next atomic.Int64
-	var work sync.WaitGroup
-	for range min(n, width) {
-		work.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				if err := do(i); err != nil {
-					mu.Lock()
-					all.add("× "+err.Error(), 1)
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	work.Wait()
-	return all.lines()
 }

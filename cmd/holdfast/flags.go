@@ -64,7 +64,7 @@ func flags() []cli.Flag {
 		flag(pinning, "affinity", "LIST", "sid,cookie", "what pins a client: sid, cookie, query:NAME, header:NAME, ip"),
 		flag(pinning, "sid-tag", "BOOL", "false", "let EIO=4 sids name their backend, so that no search is ever needed"),
 		flag(pinning, "secret", "TEXT", "", "signs cookies and tags, the same on every replica; empty: they can be guessed"),
-		flag(pinning, "seek", "BOOL", "true", "search the backends for a sid that is not known here"),
+		flag(pinning, "seek", "BOOL", "true", "search the backends for a sid not known here; false: follow its cookie, if any"),
 		flag(pinning, "seek-rate", "N", "1000", "searches begun per second at most; clients take turns"),
 		flag(pinning, "session-limit", "N", "1000000", "sessions remembered at most"),
 		flag(pinning, "cookie-name", "NAME", "holdfast", "name of the affinity cookie; never io"),

@@ -83,6 +83,7 @@ func (o *options) readPinning(v *values) {
 	o.proxy.SIDTag = v.boolean("sid-tag")
 	o.router.SIDTag = o.proxy.SIDTag
 	o.proxy.NoSeek = !v.boolean("seek")
+	o.router.CookieFollows = o.proxy.NoSeek
 	o.proxy.SeekRate = v.count("seek-rate", 1)
 	if o.proxy.SeekRate > 1_000_000 {
 		v.fail(wrong("seek-rate", v.text("seek-rate"), "a whole number from 1 to 1000000"))
