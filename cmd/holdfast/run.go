@@ -151,9 +151,9 @@ func recognise(status int, body []byte, sid string) bool {
 
 // backendChanged carries a change of health to the pool, and ends what waits for a process that is dead.
 func (h *holdfast) backendChanged(c healthcheck.Change) {
+	h.pool.SetState(c.Target.ID, stateOf(c.To)) // first, so that the log says what is true
 	h.log.Log(context.Background(), levelOf(c.To), "backend "+c.To.String(),
 		"backend", c.Target.ID, "was", c.From.String(), "after", c.After, "err", c.Err)
-	h.pool.SetState(c.Target.ID, stateOf(c.To))
 	if b := h.pool.Snapshot().ByID(c.Target.ID); b != nil && c.To == healthcheck.Down && !c.Refused {
 		h.proxy.End(b)
 	}

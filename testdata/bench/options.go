@@ -68,12 +68,18 @@ func readOptions(args []string) (options, error) {
 	if o.rounds < 1 {
 		return o, fmt.Errorf("-rounds %d: want at least 1", o.rounds)
 	}
-	for _, word := range strings.Split(*workers, ",") {
+	var err error
+	o.workers, err = readWorkers(*workers)
+	return o, err
+}
+
+func readWorkers(list string) (numbers []int, err error) {
+	for _, word := range strings.Split(list, ",") {
 		n, err := strconv.Atoi(word)
 		if err != nil || n < 1 {
-			return o, fmt.Errorf("-workers %q: want numbers from 1 up, with commas", *workers)
+			return nil, fmt.Errorf("-workers %q: want numbers from 1 up, with commas", list)
 		}
-		o.workers = append(o.workers, n)
+		numbers = append(numbers, n)
 	}
-	return o, nil
+	return numbers, nil
 }
