@@ -177,6 +177,7 @@ func (c *conn) finish() {
 	defer c.p.uncount(c.counted)
 	defer c.close()
 	if c.linger {
+		c.resume()
 		c.drainInput()
 	}
 }

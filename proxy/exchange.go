@@ -27,6 +27,9 @@ type exchange struct {
 
 	seeking  bool    // its session is searched for
 	search   *search // that it is a member of; nil: its backend is known
+	opening  bool    // it waits at the gate for the search
+	asking   bool    // it asks a backend about the session
+	proved   bool    // it has found the session's owner
 	presumed bool    // the backend it is at has been silent, and is presumed to own the session
 	kept     answer  // what an upgrade gets if no backend takes it
 	heldSize int64   // bytes of wire that count against the bound on held bodies
@@ -113,7 +116,7 @@ func (x *exchange) carry() bool {
 func (x *exchange) attemptRepeated() error {
 	for {
 		err := x.attempt()
-		stale := err != nil && x.staleReuse()
+		stale := err != nil && !isTimeout(err) && x.staleReuse()
 		if !stale {
 			x.observe(err)
 		}
@@ -146,7 +149,7 @@ func (x *exchange) attempt() error {
 	if err != nil {
 		return &failure{dialling, err}
 	}
-	x.up, err = u.get(x.pinned(), x.retried, x.c.p.cfg.ConnectTimeout)
+	x.up, err = u.get(x.pinned(), x.retried, x.dialTimeout())
 	if err != nil {
 		return &failure{dialling, err}
 	}
@@ -168,6 +171,14 @@ func (x *exchange) attempt() error {
 		return &failure{waiting, err}
 	}
 	return nil
+}
+
+// dialTimeout is how long a dial may take. In a search others wait for its turn.
+func (x *exchange) dialTimeout() time.Duration {
+	if x.search != nil {
+		return min(x.c.p.cfg.ConnectTimeout, searchDial)
+	}
+	return x.c.p.cfg.ConnectTimeout
 }
 
 // repeatable says that the request may be sent a second time although a backend may have seen all of it: it has no
@@ -246,6 +257,7 @@ func (x *exchange) awaitReply() error {
 
 const (
 	maxInterim = 10
+	searchDial = time.Second
 	dialRounds = 3 // times ConnectTimeout is how long a request may look for a backend that can be dialled
 )
 

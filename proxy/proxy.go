@@ -213,7 +213,7 @@ func (p *Proxy) over(b *routing.Backend) bool {
 	case <-p.stop:
 		return true
 	default:
-		return b.State() == routing.Down
+		return b.State() >= routing.Down
 	}
 }
 

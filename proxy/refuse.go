@@ -88,7 +88,7 @@ func (x *exchange) fail(err error) bool {
 		return false
 	case x.upload != nil && x.upload.fault != nil:
 		return x.refuse(x.upload.fault)
-	case errors.Is(err, errAborted), backend.State() == routing.Down:
+	case errors.Is(err, errAborted), backend.State() >= routing.Down:
 		return x.endPolitely()
 	case isTimeout(err) && x.waits():
 		return x.endPolitely()
@@ -102,7 +102,9 @@ func (x *exchange) fail(err error) bool {
 // look whole (RFC 9112 section 8).
 func (x *exchange) markCut() {
 	if tcp, ok := x.c.nc.(*net.TCPConn); ok && x.req.Minor == 0 {
+		x.c.watch.Stop()
 		tcp.SetLinger(0)
+		tcp.Close()
 	}
 }
 
@@ -129,8 +131,10 @@ func (x *exchange) waits() bool { return x.pinned() && x.method == "GET" && !x.u
 // owned says that the backend that the request went to is its session's own: a preflight may have gone to any.
 func (x *exchange) owned() bool {
 	switch x.decision.Pin {
-	case routing.PinTag, routing.PinLearned, routing.PinSought:
+	case routing.PinTag, routing.PinLearned:
 		return true
+	case routing.PinSought:
+		return x.search == nil || x.proved // a backend that is being asked is a guess
 	}
 	return false
 }

@@ -121,10 +121,20 @@ func (x *exchange) nextReplyPart(out *outlet) ([]byte, error) {
 			}
 		}
 		x.up.room(largeBuffer)
-		if err := x.up.fill(x.c.p.cfg.IdleTimeout); err != nil {
+		if err := x.up.fill(x.pause()); isTimeout(err) && x.presume() {
+			continue
+		} else if err != nil {
 			return nil, x.up.cut(err)
 		}
 	}
+}
+
+// pause is how long the backend may take for the next part of its reply. In a search others wait for it.
+func (x *exchange) pause() time.Duration {
+	if x.search != nil && !x.presumed {
+		return presumeAfter
+	}
+	return x.c.p.cfg.IdleTimeout
 }
 
 // nextBuffered returns the next decoded bytes of the reply's body without waiting for any.

@@ -112,10 +112,13 @@ func (s *search) presume(b *routing.Backend) {
 	s.change(func() {
 		if slices.Contains(s.order, b) {
 			s.presumed = b
-			s.giveSlot()
 		}
+		s.giveSlot()
 	})
 }
+
+// yield lets another search begin, because what this one still does may take as long as its client likes.
+func (s *search) yield() { s.change(s.giveSlot) }
 
 // giveSlot lets another search begin. The caller holds the lock.
 func (s *search) giveSlot() {

@@ -30,7 +30,7 @@ func (x *exchange) seek() bool {
 	if s == nil {
 		return x.refuse(routing.ErrUnknownSession)
 	}
-	defer x.c.p.searches.leave(s)
+	defer x.leaveSearch(s)
 	x.search = s
 	for !x.c.left() {
 		next := s.next(x.quick(), x.tried)
@@ -52,13 +52,32 @@ func (x *exchange) seek() bool {
 	return false
 }
 
+// leaveSearch ends the request's membership, and whatever part it still has, should a panic have cut it short.
+func (x *exchange) leaveSearch(s *search) {
+	x.rest(s)
+	if x.opening {
+		s.passOn()
+	}
+	x.c.p.searches.leave(s)
+}
+
+// rest notes that the request is not asking any more.
+func (x *exchange) rest(s *search) {
+	if x.asking {
+		x.asking = false
+		s.rest(x.quick())
+	}
+}
+
 // openSearch waits until the gate lets the search pass, and begins it. If this client leaves before that, another
 // member waits in its place.
 func (x *exchange) openSearch(s *search) {
 	p := x.c.p
+	x.opening = true
 	gone, stop := x.c.watchLeaving()
 	passed := p.seekGate.enter(x.from.client, gone)
 	stop()
+	x.opening = false
 	switch {
 	case passed:
 		p.stats.searches.Add(1)
@@ -76,6 +95,7 @@ func (x *exchange) quick() bool { return x.method == "POST" || x.upgrade }
 // askAbout carries the request to a backend that may own its session. over says that its client has been answered, or
 // has left; otherwise the search goes on.
 func (x *exchange) askAbout(s *search, b *routing.Backend) (over, more bool) {
+	x.asking = true
 	x.c.p.stats.asked.Add(1)
 	x.decision.Backend, x.decision.Pin, x.decision.Hold = b, routing.PinSought, b.Hold()
 	x.placed, x.presumed, x.retried = true, false, false
@@ -95,12 +115,16 @@ func (x *exchange) askAbout(s *search, b *routing.Backend) (over, more bool) {
 // unanswered decides what a backend's silence means. Where it cannot have acted on the request, or is dead, this member
 // goes on; the others are kept from it only if it could not be reached at all, since a reset is one request's loss.
 func (x *exchange) unanswered(s *search, err error) (over, more bool) {
-	s.rest(x.quick())
+	x.rest(s)
 	b := x.decision.Backend
 	var f *failure
 	errors.As(err, &f)
-	unreachable := f.phase == dialling || b.State() == routing.Down
+	unreachable := f.phase == dialling || b.State() >= routing.Down
+	if outOfResources(err) {
+		return true, x.reply(overloaded) // our own want says nothing of the backend
+	}
 	if x.c.left() || f.phase == waiting && !unreachable && !x.upgrade {
+		s.yield()
 		return true, x.fail(err)
 	}
 	if unreachable {
@@ -117,9 +141,10 @@ func (x *exchange) unanswered(s *search, err error) (over, more bool) {
 func (x *exchange) judge(s *search) (over, more bool) {
 	b, status := x.decision.Backend, x.up.res.Status
 	if status == http.StatusSwitchingProtocols {
-		x.proven(s)
-		s.rest(x.quick())
-		return true, x.deliver()
+		return x.judgeSwitch(s)
+	}
+	if status != http.StatusBadRequest && !x.upgrade {
+		s.yield() // no denial, and the body may take its time
 	}
 	out := x.beginReply()
 	held, err := x.holdBack(maxDenial)
@@ -129,8 +154,9 @@ func (x *exchange) judge(s *search) (over, more bool) {
 	} else if engineio.ProvesOwner(x.method, status, held) {
 		x.proven(s)
 	}
-	s.rest(x.quick())
+	x.rest(s)
 	if err == nil && !denied && !x.upgrade {
+		s.yield()
 		return true, x.finishReply(out, held)
 	}
 	giveBuffer(out.buf)
@@ -143,6 +169,18 @@ func (x *exchange) judge(s *search) (over, more bool) {
 		x.keepAnswer(status, held)
 	}
 	return false, false
+}
+
+// judgeSwitch takes a 101 for proof if it is one to WebSocket.
+func (x *exchange) judgeSwitch(s *search) (over, more bool) {
+	if !x.up.res.Upgrade {
+		x.rest(s)
+		x.tried = append(x.tried, x.decision.Backend)
+		return false, false
+	}
+	x.proven(s)
+	x.rest(s)
+	return true, x.deliver()
 }
 
 // maxDenial is how much of a reply is held back to recognise a denial.
@@ -159,6 +197,7 @@ func (x *exchange) keepAnswer(status int, body []byte) {
 // proven pins the session to the backend that has just shown to own it.
 func (x *exchange) proven(s *search) {
 	b := x.decision.Backend
+	x.proved = true
 	x.c.p.cfg.Sessions.Learn(x.decision.SID, b, 0, routing.BySearch)
 	x.c.p.stats.found.Add(1)
 	x.c.p.stats.pins[routing.PinSought].Add(1)
@@ -172,7 +211,8 @@ func (x *exchange) proven(s *search) {
 
 // conclude carries the request to the owner that another one has found, or tells its client that there is none.
 func (x *exchange) conclude(s *search) bool {
-	x.search = nil
+	s.yield()
+	x.search, x.retried, x.presumed = nil, false, false
 	owner, denied := s.outcome()
 	switch {
 	case owner != nil:

@@ -10,7 +10,7 @@ import (
 )
 
 // latency is by how much longer polls take than without a proxy, when they come at 30 % of the rate at which the fastest
-// peer with one worker is saturated.
+// peer is saturated.
 func latency(p50, p99 row) measure {
 	take := func(b *bench, of *contestant.Running, all []*contestant.Running) ([]float64, error) {
 		rate, err := b.rate(of.Target.TLS != nil, all)
