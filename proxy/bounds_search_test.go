@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -19,16 +20,25 @@ func TestBodiesOfSearchesAreBounded(t *testing.T) {
 	before := footprint()
 	var all []*client
 	var work sync.WaitGroup
+	var refused atomic.Int64
 	for i := range clients {
 		c := g.dial(t)
 		all = append(all, c)
+		go func() {
+			if _, err := c.r.ReadByte(); err == nil {
+				refused.Add(1)
+			}
+		}()
 		work.Go(func() {
 			c.send("POST " + pollTarget + fmt.Sprint("unknown", i) + asked + "Content-Length: " + decimal(each) + "\r\n\r\n")
 			c.send(body)
 		})
 	}
 	work.Wait()
-	eventually(t, "those above the bound are refused", func() bool { return g.proxy.Stats().Requests <= held })
+	eventually(t, "those above the bound are refused", func() bool {
+		requests := g.proxy.Stats().Requests
+		return requests <= held && requests+refused.Load() >= clients
+	})
 	cost := footprint() - before
 	t.Logf("%d MiB for %d searches of %d MiB", cost>>20, g.proxy.Stats().Requests, each>>20)
 	if cost > limit || g.proxy.Stats().Requests < held/2 {
