@@ -48,7 +48,7 @@ func (x *exchange) holdWhatIsThere(held []byte) ([]byte, error) {
 }
 
 // maxLooks is how often a reply that arrives in pieces is looked at, each time from its beginning.
-const maxLooks = 64
+const maxLooks = 512
 
 // holdBack reads up to about limit bytes of the reply's body, or all of it if that is less, and returns them.
 func (x *exchange) holdBack(limit int) (held []byte, err error) {
