@@ -15,13 +15,13 @@ func (x *exchange) tunnel() bool {
 	}
 	head := append(x.appendReply(takeBuffer(x.up.headLen + forwardingRoom)[:0]), "\r\n"...)
 	x.up.consume(x.up.headLen)
+	x.c.detach() // before the client may speak: from now on a half-close is part of the conversation
 	err := x.c.write(head, x.c.p.cfg.BodyTimeout)
 	giveBuffer(head)
 	if err != nil {
 		return x.fail(&clientError{err})
 	}
 	x.answered, x.access.status = true, http.StatusSwitchingProtocols
-	x.c.detach()
 	if !x.c.handOver() {
 		return false
 	}
