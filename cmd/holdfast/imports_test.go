@@ -19,8 +19,9 @@ func TestWhoMayImportWhom(t *testing.T) {
 		"routing/discovery": {"routing"},
 		"healthcheck":       leaf,
 		"proxy/http1":       leaf,
-		"proxy/relay":       leaf,
-		"proxy":             {"proxy/http1", "proxy/relay", "routing", "routing/engineio"},
+		"proxy/event":       leaf,
+		"proxy/relay":       {"proxy/event"},
+		"proxy":             {"proxy/event", "proxy/http1", "proxy/relay", "routing", "routing/engineio"},
 		"proxy/admin":       {"proxy", "routing"},
 	} {
 		for _, path := range imports(t, pkg) {

@@ -1,6 +1,10 @@
 package relay
 
-import "time"
+import (
+	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
+)
 
 // NewWithClock is New with a clock that the test turns.
 func NewWithClock(cfg Config, now func() time.Duration, after func(time.Duration) <-chan time.Time) (*Relay, error) {
@@ -9,7 +13,7 @@ func NewWithClock(cfg Config, now func() time.Duration, after func(time.Duration
 
 // What tests count with.
 const (
-	WheelTick     = wheelTick
+	WheelTick     = event.WheelTick
 	DrainRound    = drainRound
 	LingerTimeout = lingerTimeout
 	ReadSize      = readSize

@@ -5,15 +5,14 @@ package relay
 import (
 	"errors"
 	"syscall"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
 // loop does not exist on this system: goroutine pairs carry every tunnel.
 type loop struct{}
 
-func newLoop(*Relay) (*loop, error)               { return nil, errors.ErrUnsupported }
-func (*loop) run() error                          { return errors.ErrUnsupported }
-func (*loop) wake()                               {}
-func (*loop) close()                              {}
+func newLoop(*Relay, *event.Loop) *loop           { return nil }
 func (*loop) start(Tunnel) (bool, error)          { return false, errors.ErrUnsupported }
 func (*loop) watch(*Watch, syscall.RawConn) error { return errors.ErrUnsupported }
 func (*loop) unwatch(*Watch)                      {}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
 // loopTunnel is a tunnel on an epoll loop. Its sides and their descriptors are guarded by the tunnel's lock.
@@ -17,7 +19,7 @@ type loopTunnel struct {
 type side struct {
 	tunnel *loopTunnel
 	queue  []byte // for this side; the kernel did not take it yet
-	token  token
+	token  event.Token
 	fd     int32  // -1 when closed
 	events uint32 // what epoll reports; 0 is not registered
 
@@ -50,7 +52,7 @@ func (t *loopTunnel) open(spec Tunnel) (entered bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range t.sides {
-		t.sides[i].token = t.loop.table.add(&t.sides[i])
+		t.sides[i].token = t.loop.Enter(&t.sides[i])
 	}
 	if entered = t.enter(t.loop.relay, t, spec); !entered {
 		t.shutDown()
@@ -58,7 +60,7 @@ func (t *loopTunnel) open(spec Tunnel) (entered bool, err error) {
 	}
 	t.sides[client].send(spec.ToClient)
 	t.sides[backend].send(spec.ToBackend)
-	t.schedule(t.started)
+	t.schedule()
 	for i := range t.sides {
 		if err := t.sides[i].register(); err != nil {
 			t.closed, t.done = true, nil
@@ -69,14 +71,15 @@ func (t *loopTunnel) open(spec Tunnel) (entered bool, err error) {
 	return true, nil
 }
 
-// ready is called by the loop when something happened to the side's socket.
-func (s *side) ready(events uint32) {
+// Ready is called by the loop when something happened to the side's socket.
+func (s *side) Ready(events uint32) {
 	if s.tunnel.step(s, events) {
 		s.tunnel.leave()
 	}
 }
 
-func (s *side) fail() { s.tunnel.cut(Panicked) }
+// Fail implements event.Handler.
+func (s *side) Fail() { s.tunnel.cut(Panicked) }
 
 // step acts on events of s, and reports whether the tunnel is over.
 func (t *loopTunnel) step(s *side, events uint32) (over bool) {
@@ -114,7 +117,7 @@ func (t *loopTunnel) pump(s *side) {
 	n, err := receive(s.fd, t.loop.buf)
 	switch {
 	case n > 0:
-		t.heard[s.index()].Store(int64(t.loop.now))
+		t.heard[s.index()].Store(int64(t.loop.Now()))
 		s.other().send(t.loop.buf[:n])
 	case err == 0:
 		t.finished(s)
@@ -152,7 +155,7 @@ func (t *loopTunnel) failed(clientSide bool) {
 func (t *loopTunnel) flush(s *side) {
 	o := s.other()
 	if s.flush() {
-		t.heard[o.index()].Store(int64(t.loop.now)) // a slow reader is not idle
+		t.heard[o.index()].Store(int64(t.loop.Now())) // a slow reader is not idle
 	}
 	if len(s.queue) == 0 && o.eof {
 		s.sendFIN()

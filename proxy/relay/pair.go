@@ -31,7 +31,7 @@ func (r *Relay) startPair(spec Tunnel) error {
 		c.SetDeadline(time.Time{})
 		t.intakes[i].open(c)
 	}
-	t.schedule(t.started)
+	t.schedule()
 	r.tunnels.open.Go(t.carryToBackend)
 	r.tunnels.open.Go(t.carryToClient)
 	return nil

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
 // ErrClosed is what Start, Watch and Run return once the relay is closed or closing.
@@ -37,10 +39,11 @@ type Relay struct {
 	halfClose time.Duration
 	log       *slog.Logger
 	clock     clock
-	loops     []*loop // empty where goroutine pairs carry everything
+	loops     []*loop       // empty where goroutine pairs carry everything
+	shared    []*event.Loop // the same
 	turn      atomic.Uint32
 	tunnels   registry
-	wheel     wheel
+	wheel     *event.Wheel
 
 	began atomic.Bool
 	once  sync.Once
@@ -69,7 +72,7 @@ func newRelay(cfg Config, c clock) (*Relay, error) {
 	if r.log == nil {
 		r.log = slog.Default()
 	}
-	r.wheel.wake = make(chan struct{}, 1)
+	r.wheel = event.NewWheel(c.now, c.after)
 	if cfg.Loops == 0 {
 		cfg.Loops = 1
 	}
@@ -82,7 +85,7 @@ func newRelay(cfg Config, c clock) (*Relay, error) {
 // openLoops makes as many loops as are wanted, or none where there is no epoll.
 func (r *Relay) openLoops(count int) error {
 	for range count {
-		l, err := newLoop(r)
+		l, err := event.NewLoop(r.log, r.clock.now)
 		if errors.Is(err, errors.ErrUnsupported) {
 			return nil
 		}
@@ -90,7 +93,8 @@ func (r *Relay) openLoops(count int) error {
 			r.closeLoops()
 			return err
 		}
-		r.loops = append(r.loops, l)
+		r.loops = append(r.loops, newLoop(r, l))
+		r.shared = append(r.shared, l)
 	}
 	return nil
 }
@@ -105,14 +109,14 @@ func (r *Relay) Run(ctx context.Context) error {
 	defer close(r.ended)
 	failed := make(chan error, len(r.loops))
 	var work sync.WaitGroup
-	for _, l := range r.loops {
+	for _, l := range r.shared {
 		work.Go(func() {
-			if err := l.run(); err != nil {
+			if err := l.Run(); err != nil {
 				failed <- err
 			}
 		})
 	}
-	work.Go(r.keepTime)
+	work.Go(func() { r.wheel.Run(r.stop) })
 	select {
 	case <-ctx.Done():
 	case <-r.stop:
@@ -144,8 +148,8 @@ func (r *Relay) shut() {
 		t.cut(Shutdown)
 	}
 	r.tunnels.open.Wait()
-	for _, l := range r.loops {
-		l.wake()
+	for _, l := range r.shared {
+		l.Stop()
 	}
 }
 
@@ -161,10 +165,14 @@ func (r *Relay) stopping() bool {
 }
 
 func (r *Relay) closeLoops() {
-	for _, l := range r.loops {
-		l.close()
+	for _, l := range r.shared {
+		l.Close()
 	}
 }
+
+// Loops returns the relay's event loops, for others to register descriptors on: they run as long as the relay does. There
+// are none where goroutines carry everything.
+func (r *Relay) Loops() []*event.Loop { return r.shared }
 
 // Start begins to carry t and returns without waiting for either side. It takes both connections over, also when it
 // fails: the caller must neither use nor close them afterwards, and must have stopped every Watch on them before. The

@@ -85,7 +85,7 @@ func (s *side) register() error {
 		op = unix.EPOLL_CTL_DEL
 	}
 	s.events = want
-	return s.tunnel.loop.control(op, int(s.fd), want, s.token)
+	return s.tunnel.loop.Control(op, int(s.fd), want, s.token)
 }
 
 // close takes the socket out of epoll and closes it.
@@ -93,7 +93,7 @@ func (s *side) close() {
 	if s.fd < 0 {
 		return
 	}
-	s.tunnel.loop.table.remove(s.token)
+	s.tunnel.loop.Leave(s.token)
 	unix.Close(int(s.fd)) // the only descriptor of the socket, so epoll forgets it too
 	s.fd, s.events = -1, 0
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
 // Tunnel is what Start is given: two connections and what to know about them.
@@ -106,8 +108,8 @@ type liveTunnel struct {
 	closed  bool          // nothing may happen any more
 	expires time.Duration // when the tunnel is cut at the latest; 0 is never
 
-	place place // guarded by the registry
-	timer timer // guarded by the wheel
+	place place       // guarded by the registry
+	timer event.Timer // guarded by the wheel
 }
 
 // enter makes t known to the relay; it fails once the relay is closed. Whoever enters a tunnel must see it left.
@@ -122,7 +124,7 @@ func (t *liveTunnel) enter(r *Relay, c carrier, spec Tunnel) bool {
 // leave is a tunnel's last act, after both descriptors are closed. The caller holds no lock.
 func (t *liveTunnel) leave() {
 	r := t.relay
-	r.wheel.remove(t)
+	r.wheel.Remove(&t.timer)
 	r.tunnels.remove(t)
 	defer r.tunnels.open.Done()
 	if t.done == nil {

@@ -5,40 +5,42 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
 // registration is a Watch's place on a loop.
 type registration struct {
 	raw   syscall.RawConn
-	token token
+	token event.Token
 }
 
 // watch registers a connection once and for all. Bytes are not asked for, and one event is all that can come.
 func (l *loop) watch(w *Watch, raw syscall.RawConn) error {
-	w.where = registration{raw: raw, token: l.table.add(w)}
+	w.where = registration{raw: raw, token: l.Enter(w)}
 	err := l.onSocket(raw, func(fd int) error {
-		if err := l.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLRDHUP|unix.EPOLLONESHOT, w.where.token); err != nil {
+		if err := l.Control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLRDHUP|unix.EPOLLONESHOT, w.where.token); err != nil {
 			return fmt.Errorf("relay: watch: epoll_ctl: %w", err)
 		}
 		return nil
 	})
 	if err != nil {
-		l.table.remove(w.where.token)
+		l.Leave(w.where.token)
 		return err
 	}
 	return nil
 }
 
 func (l *loop) unwatch(w *Watch) {
-	if l.table.remove(w.where.token) {
-		l.onSocket(w.where.raw, func(fd int) error { return l.control(unix.EPOLL_CTL_DEL, fd, 0, 0) })
+	if l.Leave(w.where.token) {
+		l.onSocket(w.where.raw, func(fd int) error { return l.Control(unix.EPOLL_CTL_DEL, fd, 0, 0) })
 	}
 }
 
 // onSocket calls fn with the descriptor while the loop's own descriptors are open.
 func (l *loop) onSocket(raw syscall.RawConn, fn func(fd int) error) error {
 	err := ErrClosed
-	l.table.whileUp(func() {
+	l.WhileOpen(func() {
 		if e := raw.Control(func(fd uintptr) { err = fn(int(fd)) }); e != nil {
 			err = e
 		}
@@ -46,8 +48,8 @@ func (l *loop) onSocket(raw syscall.RawConn, fn func(fd int) error) error {
 	return err
 }
 
-// ready implements handler.
-func (w *Watch) ready(uint32) { w.hungUp() }
+// Ready implements event.Handler.
+func (w *Watch) Ready(uint32) { w.hungUp() }
 
-// fail implements handler. There is nothing to end: onHangup is not called again.
-func (w *Watch) fail() {}
+// Fail implements event.Handler. There is nothing to end: onHangup is not called again.
+func (w *Watch) Fail() {}

@@ -1,10 +1,10 @@
-package relay
+package event
 
 import "sync"
 
-// token names a registration: the slot of its handler, and the slot's generation in the upper half. It goes through
+// Token names a registration: the slot of its handler, and the slot's generation in the upper half. It goes through
 // the kernel with every event, where a pointer would be hidden from the garbage collector.
-type token uint64
+type Token uint64
 
 // table finds the handler of a token. A token that was removed is never found again, whoever has the slot now.
 type table struct {
@@ -15,12 +15,12 @@ type table struct {
 }
 
 type slot struct {
-	h    handler // nil is free
+	h    Handler // nil is free
 	gen  uint32
 	free uint32 // the next free slot, as in table.free
 }
 
-func (t *table) add(h handler) token {
+func (t *table) add(h Handler) Token {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.free == 0 {
@@ -30,11 +30,11 @@ func (t *table) add(h handler) token {
 	i := t.free - 1
 	s := &t.slots[i]
 	t.free, s.h = s.free, h
-	return token(s.gen)<<32 | token(i)
+	return Token(s.gen)<<32 | Token(i)
 }
 
 // find returns nil if tok was removed.
-func (t *table) find(tok token) handler {
+func (t *table) find(tok Token) Handler {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := &t.slots[uint32(tok)]
@@ -45,7 +45,7 @@ func (t *table) find(tok token) handler {
 }
 
 // remove reports whether tok was there.
-func (t *table) remove(tok token) bool {
+func (t *table) remove(tok Token) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	i := uint32(tok)

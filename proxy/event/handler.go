@@ -1,0 +1,9 @@
+package event
+
+// Handler acts on the events of one descriptor. Its methods are called on the loop's goroutine and must not block.
+type Handler interface {
+	// Ready is called with what epoll reports (EPOLLIN and so on, see epoll_ctl(2)).
+	Ready(events uint32)
+	// Fail is called when Ready has panicked.
+	Fail()
+}

@@ -1,0 +1,400 @@
+package event
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The edges of a Socket: what has happened to it since somebody last acted on it.
+const (
+	In  uint32 = 1 << iota // there may be bytes to be read, or the end
+	Out                    // it may take bytes
+	Hup                    // the peer's FIN or RST has come; never undone
+)
+
+// Socket is a connected, non-blocking stream socket on a Loop. It is registered once, for edges (epoll(7), EPOLLET), and
+// can then be used in two ways, by turns: TryRead and TryWrite do what can be done at once, and the loop tells the owner
+// when there is more to do; or a goroutine uses it as the net.Conn that it also is.
+//
+// One goroutine may read while another writes. Close, and the deadlines, are anybody's.
+type Socket struct {
+	loop  *Loop
+	owner Owner
+	token Token
+	fd    int
+	edges atomic.Uint32
+	users atomic.Int32 // calls under way, times two, plus one once closed
+
+	reader, writer waiter
+}
+
+// Owner is told, on the loop's goroutine, of each edge of its socket. It must not block.
+type Owner interface {
+	Edge(s *Socket, edges uint32)
+}
+
+// waiter is the place of the one goroutine that waits for an edge.
+type waiter struct {
+	deadline atomic.Int64                  // when the wait ends, in nanoseconds since 1970; 0: never
+	wake     atomic.Pointer[chan struct{}] // has room for one; nil while nobody has ever waited
+}
+
+// NewSocket registers fd, a non-blocking socket that is connected or about to be, and takes it over; it is closed if that
+// fails. owner may have been told of an edge before NewSocket returns.
+func NewSocket(l *Loop, fd int, s *Socket, owner Owner) error {
+	s.loop, s.fd, s.owner = l, fd, owner
+	s.token = l.Enter(s)
+	err := error(net.ErrClosed)
+	l.WhileOpen(func() {
+		err = l.Control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET&0xffffffff, s.token)
+	})
+	if err != nil {
+		l.Leave(s.token)
+		unix.Close(fd)
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	return nil
+}
+
+// Ready implements Handler.
+func (s *Socket) Ready(events uint32) {
+	var edges uint32
+	if events&unix.EPOLLIN != 0 {
+		edges |= In
+	}
+	if events&unix.EPOLLOUT != 0 {
+		edges |= Out
+	}
+	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		edges |= In | Out | Hup
+	}
+	s.edges.Or(edges)
+	if edges&In != 0 {
+		s.reader.rouse()
+	}
+	if edges&Out != 0 {
+		s.writer.rouse()
+	}
+	s.owner.Edge(s, edges)
+}
+
+// Fail implements Handler: the owner's Edge has panicked, and there is nobody left to serve the connection.
+func (s *Socket) Fail() { s.Close() }
+
+// Edges returns what has happened and was not acted on. Reading until nothing is left takes In back, writing until the
+// socket is full takes Out back.
+func (s *Socket) Edges() uint32 { return s.edges.Load() }
+
+// TryRead reads what is there: EAGAIN says nothing is, io.EOF that nothing ever will be.
+func (s *Socket) TryRead(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if !s.enter() {
+		return 0, net.ErrClosed
+	}
+	defer s.leave()
+	s.edges.And(^In)
+	for {
+		n, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(s.fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
+		switch {
+		case e == unix.EINTR:
+			continue
+		case e != 0:
+			if e != unix.EAGAIN {
+				s.edges.Or(In) // it stays broken
+			}
+			return 0, e
+		case n == 0:
+			s.edges.Or(In | Hup)
+			return 0, io.EOF
+		case int(n) == len(p) || s.edges.Load()&Hup != 0: // there may be more: a shorter read has emptied it
+			s.edges.Or(In)
+		}
+		return int(n), nil
+	}
+}
+
+// TryWrite writes what the socket takes: EAGAIN says that it takes nothing now.
+func (s *Socket) TryWrite(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if !s.enter() {
+		return 0, net.ErrClosed
+	}
+	defer s.leave()
+	s.edges.And(^Out)
+	for {
+		n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
+		if e == unix.EINTR {
+			continue
+		}
+		if e != 0 {
+			return 0, e
+		}
+		return int(n), nil
+	}
+}
+
+// AwaitRead waits for In; the error is os.ErrDeadlineExceeded or net.ErrClosed.
+func (s *Socket) AwaitRead() error { return s.await(&s.reader, In) }
+
+// AwaitWrite waits for Out.
+func (s *Socket) AwaitWrite() error { return s.await(&s.writer, Out) }
+
+func (s *Socket) await(w *waiter, edge uint32) error {
+	wake := w.wake.Load()
+	if wake == nil {
+		room := make(chan struct{}, 1)
+		wake = &room
+		w.wake.Store(wake)
+	}
+	for {
+		if s.users.Load()&1 != 0 {
+			return net.ErrClosed
+		}
+		var late <-chan time.Time
+		if at := w.deadline.Load(); at != 0 {
+			left := time.Until(time.Unix(0, at))
+			if left <= 0 {
+				return os.ErrDeadlineExceeded
+			}
+			timer := time.NewTimer(left)
+			defer timer.Stop()
+			late = timer.C
+		}
+		if s.edges.Load()&edge != 0 {
+			return nil
+		}
+		select {
+		case <-*wake:
+		case <-late:
+		}
+	}
+}
+
+// rouse has the waiting goroutine look again.
+func (w *waiter) rouse() {
+	if wake := w.wake.Load(); wake != nil {
+		select {
+		case *wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (w *waiter) set(t time.Time) {
+	at := int64(0)
+	if !t.IsZero() {
+		at = t.UnixNano()
+	}
+	w.deadline.Store(at)
+	w.rouse()
+}
+
+// Read implements net.Conn.
+func (s *Socket) Read(p []byte) (int, error) {
+	for {
+		n, err := s.TryRead(p)
+		if err != unix.EAGAIN {
+			return n, err
+		}
+		if err := s.AwaitRead(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Write implements net.Conn.
+func (s *Socket) Write(p []byte) (n int, err error) {
+	for n < len(p) {
+		m, err := s.TryWrite(p[n:])
+		n += m
+		if err == unix.EAGAIN {
+			err = s.AwaitWrite()
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// enter begins a use of the descriptor, which leave ends: meanwhile Close does not let go of its number.
+func (s *Socket) enter() bool {
+	if s.users.Add(2)&1 == 0 {
+		return true
+	}
+	s.leave()
+	return false
+}
+
+func (s *Socket) leave() {
+	if s.users.Add(-2) == 1 {
+		s.drop()
+	}
+}
+
+// Close implements net.Conn. Closing again does nothing.
+func (s *Socket) Close() error {
+	for {
+		users := s.users.Load()
+		if users&1 != 0 {
+			return net.ErrClosed
+		}
+		if s.users.CompareAndSwap(users, users|1) {
+			break
+		}
+	}
+	s.reader.rouse()
+	s.writer.rouse()
+	if s.users.Load() == 1 {
+		s.drop()
+	}
+	return nil
+}
+
+// drop closes the descriptor, once: whoever was the last to leave and whoever closed may both get here.
+func (s *Socket) drop() {
+	if s.loop.Leave(s.token) {
+		unix.Close(s.fd) // the only descriptor of the socket, so epoll forgets it too
+	}
+}
+
+// Take takes the descriptor out of the loop and gives it to the caller, who is the only user; the Socket is closed.
+func (s *Socket) Take() (fd int, ok bool) {
+	if !s.users.CompareAndSwap(0, 1) || !s.loop.Leave(s.token) {
+		return -1, false
+	}
+	s.loop.Control(unix.EPOLL_CTL_DEL, s.fd, 0, 0)
+	return s.fd, true
+}
+
+// CloseWrite sends a FIN.
+func (s *Socket) CloseWrite() error {
+	if !s.enter() {
+		return net.ErrClosed
+	}
+	defer s.leave()
+	return os.NewSyscallError("shutdown", unix.Shutdown(s.fd, unix.SHUT_WR))
+}
+
+// Err returns why the socket has failed, and how a connect that was under way has ended; nil: it has not, or well.
+func (s *Socket) Err() error {
+	if !s.enter() {
+		return net.ErrClosed
+	}
+	defer s.leave()
+	n, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && n != 0 {
+		err = syscall.Errno(n)
+	}
+	return os.NewSyscallError("connect", err)
+}
+
+// SetLinger has Close send an RST at once, as net.TCPConn's does for zero seconds.
+func (s *Socket) SetLinger(seconds int) error {
+	if !s.enter() {
+		return net.ErrClosed
+	}
+	defer s.leave()
+	return os.NewSyscallError("setsockopt", unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: int32(seconds)}))
+}
+
+// SetDeadline implements net.Conn.
+func (s *Socket) SetDeadline(t time.Time) error {
+	s.reader.set(t)
+	s.writer.set(t)
+	return nil
+}
+
+// SetReadDeadline implements net.Conn.
+func (s *Socket) SetReadDeadline(t time.Time) error {
+	s.reader.set(t)
+	return nil
+}
+
+// SetWriteDeadline implements net.Conn.
+func (s *Socket) SetWriteDeadline(t time.Time) error {
+	s.writer.set(t)
+	return nil
+}
+
+// LocalAddr implements net.Conn.
+func (s *Socket) LocalAddr() net.Addr { return s.name(unix.Getsockname) }
+
+// RemoteAddr implements net.Conn.
+func (s *Socket) RemoteAddr() net.Addr { return s.name(unix.Getpeername) }
+
+func (s *Socket) name(ask func(int) (unix.Sockaddr, error)) net.Addr {
+	if !s.enter() {
+		return &net.TCPAddr{}
+	}
+	defer s.leave()
+	sa, err := ask(s.fd)
+	if err != nil {
+		return &net.TCPAddr{}
+	}
+	if named, ok := sa.(*unix.SockaddrUnix); ok {
+		return &net.UnixAddr{Net: "unix", Name: named.Name}
+	}
+	return net.TCPAddrFromAddrPort(AddrPort(sa))
+}
+
+// AddrPort returns a socket's address in the form of package netip; the zero value for a Unix socket's.
+func AddrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// SyscallConn implements syscall.Conn. Its Read and Write wait as Socket's do.
+func (s *Socket) SyscallConn() (syscall.RawConn, error) { return rawSocket{s}, nil }
+
+type rawSocket struct{ s *Socket }
+
+func (r rawSocket) Control(fn func(uintptr)) error {
+	if !r.s.enter() {
+		return net.ErrClosed
+	}
+	defer r.s.leave()
+	fn(uintptr(r.s.fd))
+	return nil
+}
+
+func (r rawSocket) Read(fn func(uintptr) bool) error {
+	return r.until(fn, In, r.s.AwaitRead)
+}
+
+func (r rawSocket) Write(fn func(uintptr) bool) error {
+	return r.until(fn, Out, r.s.AwaitWrite)
+}
+
+func (r rawSocket) until(fn func(uintptr) bool, edge uint32, await func() error) error {
+	for done := false; ; {
+		r.s.edges.And(^edge)
+		if err := r.Control(func(fd uintptr) { done = fn(fd) }); err != nil {
+			return err
+		}
+		if done {
+			r.s.edges.Or(edge) // fn may have left something
+			return nil
+		}
+		if err := await(); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package event
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// timed has a place on a wheel and nothing to do.
+type timed struct{ Timer }
+
+func (*timed) Due() {}
+
+func TestWheelCallsBackOnTime(t *testing.T) {
+	const turn = wheelSlots * WheelTick
+	for name, row := range map[string]struct {
+		put, due    time.Duration
+		early, late time.Duration // not called back by the one, but by the other
+	}{
+		"due in the past: at the next tick": {
+			put: time.Minute, due: 0, early: time.Minute, late: time.Minute + WheelTick},
+		"due between two ticks: at the second": {
+			put: 0, due: 300 * time.Millisecond, early: 499 * time.Millisecond, late: 500 * time.Millisecond},
+		"due on a tick: at the next, when it is over": {
+			put: 0, due: time.Second, early: time.Second, late: time.Second + WheelTick},
+		"due within a turn": {
+			put: 0, due: 2 * time.Minute, early: 2 * time.Minute, late: 2*time.Minute + WheelTick},
+		"due after many turns: within one, to look again": {
+			put: time.Hour, due: 9 * time.Hour, early: time.Hour + turn - 2*WheelTick, late: time.Hour + turn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := NewWheel(func() time.Duration { return row.put }, time.After)
+			tn := new(timed)
+			w.Put(&tn.Timer, tn, row.due)
+			if got := w.turn(row.early, nil); len(got) != 0 {
+				t.Errorf("called back by %v", row.early)
+			}
+			if got := w.turn(row.late, nil); !slices.Equal(got, []Timed{tn}) || !w.empty() {
+				t.Errorf("not called back by %v", row.late)
+			}
+		})
+	}
+}
+
+func TestWheelForgetsWhatIsRemovedAndKeepsTheRest(t *testing.T) {
+	w := NewWheel(func() time.Duration { return 0 }, time.After)
+	timers := make([]*Timer, 100)
+	for i := range timers {
+		timers[i] = new(Timer)
+		w.Put(timers[i], nil, time.Duration(i%10)*time.Second) // ten to a slot
+		w.Put(timers[i], nil, time.Duration(i%5)*time.Second)  // which replaces the first
+	}
+	for i := 0; i < len(timers); i += 3 {
+		w.Remove(timers[i])
+		w.Remove(timers[i]) // again is harmless
+	}
+	if got := w.turn(time.Hour, nil); len(got) != 66 { // a leap of more than a turn visits every slot once
+		t.Errorf("%d timers called back, want 66", len(got))
+	}
+	if !w.empty() {
+		t.Error("something is left")
+	}
+}
+
+func TestWheelWakesItsKeeperWhenItStopsBeingEmpty(t *testing.T) {
+	w := NewWheel(func() time.Duration { return 0 }, time.After)
+	now := time.Duration(0)
+	w.now = func() time.Duration { return now }
+	var a, b timed
+	w.Put(&a.Timer, &a, time.Second)
+	w.Put(&b.Timer, &b, time.Second)
+	w.Remove(&a.Timer)
+	w.Remove(&b.Timer)
+	now = time.Hour
+	w.Put(&a.Timer, &a, time.Hour+time.Second) // with the first token still there
+	if len(w.wake) != 1 {
+		t.Error("no token")
+	}
+	if got := w.turn(time.Hour+time.Second, nil); len(got) != 0 {
+		t.Error("called back before its time after the wheel had stood still")
+	}
+}
