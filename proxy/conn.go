@@ -8,13 +8,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
 	"github.com/holdfast-proxy/holdfast/proxy/relay"
 	"github.com/holdfast-proxy/holdfast/routing/engineio"
 )
 
-// conn is a client's connection. Its goroutine, serve, reads one request after the other; what a request needs beyond
-// this is lent to it for the time it takes, so that an idle client costs next to nothing.
+// conn is a client's connection. What a request needs beyond this is lent to it for the time it takes, and so is a
+// goroutine where one is needed (see carry.go), so that an idle client costs next to nothing.
 type conn struct {
 	p *Proxy
 	stream
@@ -31,50 +32,54 @@ type conn struct {
 	query     engineio.Query // the last request's: a session's requests on one connection share its strings
 	linger    bool           // bytes of the client may be unread: a plain close would destroy our last reply
 	tunnelled bool           // handed to the relay, which closes it
+
+	state     atomic.Int32 // who has the connection
+	x         *exchange    // while parked
+	step      stage        // while parked: what x does next
+	due       atomic.Int64 // when, by p.now, waiting has taken too long
+	scheduled atomic.Int64 // when Due is called
+	timer     event.Timer
+	own       event.Socket // nc, if it is one
 }
 
 func newConn(p *Proxy, nc net.Conn) *conn {
 	c := &conn{p: p}
 	c.init(nc)
+	c.scheduled.Store(never)
 	if ap, err := netip.ParseAddrPort(nc.RemoteAddr().String()); err == nil {
 		c.peer = ap.Addr().Unmap()
 	}
 	return c
 }
 
-// serve is the connection's goroutine; it ends when the client has left, was refused, or became a tunnel.
+// serve is the goroutine that a connection begins with if it has to wait for something before its first request.
 func (c *conn) serve() {
-	defer c.p.forget(c)
-	defer c.p.recovered("ending a client's connection", func() { c.nc.Close() })
-	defer c.finish()
+	defer c.p.recovered("opening a connection", c.end)
 	if c.open() != nil || !c.p.perIP.enter(c) {
+		c.end()
 		return
 	}
-	var err error
-	if c.watch, err = c.p.relay.Watch(c.nc, c.hangup); err != nil {
-		c.p.log.Error("client connection not watched", "err", err)
-		return
-	}
-	for c.next() {
-	}
-}
-
-// next serves one request; false means that it was the connection's last.
-func (c *conn) next() (more bool) {
-	for c.idle() {
-		if !c.awaitRequest() {
-			return false
+	if c.watch == nil {
+		var err error
+		if c.watch, err = c.p.relay.Watch(c.nc, c.hangup); err != nil {
+			c.p.log.Error("client connection not watched", "err", err)
+			c.end()
+			return
 		}
 	}
-	x := newExchange(c)
-	defer x.end()
-	defer c.p.recovered("serving a request", func() { more = x.apologise() })
-	n, err := c.readHead(&x.req)
-	x.headLen = n
-	if err != nil {
-		return x.refuseHead(err)
+	c.tend(nil, nil)
+}
+
+// end closes the connection, unless it is the relay's by now, and forgets it.
+func (c *conn) end() {
+	if c.onLoop && c.linger {
+		c.onLoop = false
+		go c.end()
+		return
 	}
-	return x.run()
+	defer c.p.forget(c)
+	defer c.p.recovered("ending a client's connection", func() { c.nc.Close() })
+	c.finish()
 }
 
 // idle says that no request has begun: nothing has come, or no more than the line end that some clients send behind a
@@ -82,12 +87,6 @@ func (c *conn) next() (more bool) {
 func (c *conn) idle() bool {
 	b := c.buffered()
 	return len(b) == 0 || b[0] == '\r' && (len(b) == 1 || len(b) == 2 && b[1] == '\n')
-}
-
-// awaitRequest waits, holding no buffer, for the first byte of a request.
-func (c *conn) awaitRequest() bool {
-	c.room(smallBuffer)
-	return c.fill(c.p.cfg.IdleTimeout) == nil
 }
 
 // readHead reads until a whole head has been parsed into req, and consumes nothing: the head lies in the first n buffered
@@ -160,14 +159,30 @@ func (c *conn) attach(up *upConn, sending bool) {
 
 func (c *conn) detach() {
 	c.watch.Disarm()
+	c.up.carries.Store(nil)
 	c.up = nil
 }
 
 // left says that the client has left, so that nobody is there to be answered.
 func (c *conn) left() bool { return c.gone.Load() }
 
+// abort ends every wait on the connection, now and later.
+func (c *conn) abort() {
+	c.stream.abort()
+	c.interrupt()
+}
+
+// halt ends the waits for what the client sends, and the connection if that is between two requests.
+func (c *conn) halt() {
+	c.stream.halt()
+	if c.claim(resting) {
+		go c.end()
+	}
+}
+
 // finish closes the connection, unless it is the relay's by now.
 func (c *conn) finish() {
+	c.p.wheel.Remove(&c.timer)
 	if c.watch != nil {
 		c.watch.Stop()
 	}

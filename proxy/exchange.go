@@ -41,7 +41,10 @@ type exchange struct {
 	early   bool // the reply has come before the request was sent whole
 	retried bool // the one attempt after a reused connection's death has been made
 
-	access   access
+	access access
+	left   leaving // to whom the last step has left it
+	next   stage   // what is to be done then
+
 	answered bool // some of the reply has reached the client
 	closing  bool // the client's connection ends with this exchange
 }
@@ -83,6 +86,9 @@ func (x *exchange) run() bool {
 		return x.refuse(err)
 	}
 	if err := x.place(); errors.Is(err, routing.ErrUnknownSession) && x.maySeek() {
+		if x.c.onLoop {
+			return x.leave(leftToGoroutine, (*exchange).seek)
+		}
 		return x.seek()
 	} else if err != nil {
 		return x.refuse(err)
@@ -104,18 +110,40 @@ func (x *exchange) place() error {
 }
 
 // carry brings the request to its backend and the reply to the client.
-func (x *exchange) carry() bool {
-	if err := x.attemptRepeated(); err != nil {
-		return x.fail(err)
+func (x *exchange) carry() bool { return x.concludeAttempt(x.attempt()) }
+
+// concludeAttempt goes on after an attempt: with another one, with the reply, or with the news that there will be none.
+func (x *exchange) concludeAttempt(err error) bool {
+	switch err = x.repeated(err); err {
+	case nil:
+		return x.deliver()
+	case errParked:
+		return x.leave(leftToWait, (*exchange).resume)
+	case errMustDial:
+		return x.leave(leftToGoroutine, (*exchange).carry)
+	case errUnsent:
+		return x.leave(leftToGoroutine, (*exchange).sendRest)
 	}
-	return x.deliver()
+	return x.fail(err)
 }
 
-// attemptRepeated attempts until an attempt succeeds or must not be repeated, and tells the health checker of all but
+// What an attempt returns that is not over.
+var (
+	errParked   = errors.New("the reply is waited for")
+	errMustDial = errors.New("the backend must be dialled")
+	errUnsent   = errors.New("the backend has not taken all of the request")
+)
+
+// attemptRepeated attempts until an attempt succeeds or must not be repeated.
+func (x *exchange) attemptRepeated() error { return x.repeated(x.attempt()) }
+
+// repeated goes on after an attempt until one succeeds or must not be repeated, and tells the health checker of all but
 // those that died with a reused connection, for which nobody is to blame.
-func (x *exchange) attemptRepeated() error {
+func (x *exchange) repeated(err error) error {
 	for {
-		err := x.attempt()
+		if err == errParked || err == errMustDial || err == errUnsent {
+			return err
+		}
 		stale := err != nil && !isTimeout(err) && x.staleReuse()
 		if !stale {
 			x.observe(err)
@@ -123,6 +151,7 @@ func (x *exchange) attemptRepeated() error {
 		if err == nil || !x.again(err, stale) {
 			return err
 		}
+		err = x.attempt()
 	}
 }
 
@@ -149,17 +178,50 @@ func (x *exchange) attempt() error {
 	if err != nil {
 		return &failure{dialling, err}
 	}
-	x.up, err = u.get(x.pinned(), x.retried, x.dialTimeout())
-	if err != nil {
+	if x.c.onLoop {
+		if x.up = u.reuse(x.pinned(), x.retried); x.up == nil {
+			return errMustDial
+		}
+	} else if x.up, err = u.get(x.pinned(), x.retried, x.dialTimeout()); err != nil {
 		return &failure{dialling, err}
 	}
 	x.c.attach(x.up, x.upload != nil)
 	if x.c.left() || x.c.p.over(x.decision.Backend) {
 		return &failure{dialling, errAborted}
 	}
-	if err := x.up.write(x.wire, x.c.p.cfg.BodyTimeout); err != nil {
+	if x.c.onLoop {
+		if err := x.sendNow(); err != nil {
+			return err
+		}
+	} else if err := x.up.write(x.wire, x.c.p.cfg.BodyTimeout); err != nil {
 		return &failure{sending, err}
 	}
+	return x.sent()
+}
+
+// sendNow sends the request as far as the backend takes it at once.
+func (x *exchange) sendNow() error {
+	n, err := x.up.writeRaw(x.wire, false)
+	switch {
+	case err != nil && !isAgain(err):
+		return &failure{sending, err}
+	case n < len(x.wire):
+		x.up.unsent = append(x.up.unsent, x.wire[n:]...)
+		return errUnsent
+	}
+	return nil
+}
+
+// sendRest is the step that sends what sendNow could not.
+func (x *exchange) sendRest() bool {
+	if err := x.up.sendUnsent(x.c.p.cfg.BodyTimeout); err != nil {
+		return x.concludeAttempt(&failure{sending, err})
+	}
+	return x.concludeAttempt(x.sent())
+}
+
+// sent waits for the head of the final reply to a request that has left, or whose body is about to be streamed.
+func (x *exchange) sent() error {
 	if x.upload != nil {
 		x.upload.start(x.up)
 	}
@@ -167,10 +229,18 @@ func (x *exchange) attempt() error {
 		giveBuffer(x.wire)
 		x.wire = nil
 	}
+	if x.parks() {
+		return errParked
+	}
 	if err := x.awaitReply(); err != nil {
 		return &failure{waiting, err}
 	}
 	return nil
+}
+
+// parks says that nobody needs to wait for the reply.
+func (x *exchange) parks() bool {
+	return x.c.sock != nil && x.up.sock != nil && x.upload == nil && x.search == nil
 }
 
 // dialTimeout is how long a dial may take. In a search others wait for its turn.
@@ -268,6 +338,10 @@ var (
 
 func (x *exchange) readReplyHead() error {
 	up := x.up
+	if up.parsed {
+		up.parsed = false
+		return nil
+	}
 	for seen := 0; ; {
 		n, bad := up.res.Parse(up.buffered(), seen, x.head, x.c.p.cfg.heads)
 		if bad != nil {

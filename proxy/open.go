@@ -32,7 +32,7 @@ func (c *conn) open() error {
 		below = &prefixed{Conn: c.nc, rest: rest}
 	}
 	layer := tls.Server(below, c.p.cfg.TLS)
-	c.layer, c.raw, c.secure = layer, nil, true
+	c.layer, c.sock, c.raw, c.secure = layer, nil, nil, true
 	return layer.HandshakeContext(ctx)
 }
 

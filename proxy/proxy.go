@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 	"github.com/holdfast-proxy/holdfast/proxy/relay"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
@@ -24,6 +25,8 @@ type Proxy struct {
 	cfg   Config
 	log   *slog.Logger
 	relay *relay.Relay
+	wheel *event.Wheel // of the connections that nobody has
+	began time.Time
 
 	upstreams sync.Map // *routing.Backend → *upstream
 	searches  searches
@@ -32,7 +35,7 @@ type Proxy struct {
 	stats     stats
 
 	mu        sync.Mutex
-	listeners map[net.Listener]struct{}
+	listeners map[net.Listener]*acceptor // nil for one whose connections no loop can carry
 	conns     map[*conn]struct{}
 	begun     bool           // the goroutines that serve all connections run
 	work      sync.WaitGroup // one for every client connection, tunnels excepted, and the sweeper
@@ -42,6 +45,7 @@ type Proxy struct {
 
 	heldBodies atomic.Int64 // bytes of request bodies that searches hold
 	draining   atomic.Bool
+	closing    chan struct{} // closed when Shutdown begins
 	stop       chan struct{} // closed when Shutdown begins to end what is left
 }
 
@@ -58,15 +62,21 @@ func New(cfg Config) (*Proxy, error) {
 		cfg:       cfg,
 		log:       cfg.Logger,
 		relay:     r,
-		listeners: make(map[net.Listener]struct{}),
+		began:     time.Now(),
+		listeners: make(map[net.Listener]*acceptor),
 		conns:     make(map[*conn]struct{}),
+		closing:   make(chan struct{}),
 		stop:      make(chan struct{}),
 		searches:  searches{bySID: make(map[string]*search)},
 	}
+	p.wheel = event.NewWheel(p.now, time.After)
 	p.seekGate = newGate(cfg.SeekRate, p.stop)
 	cfg.Pool.OnChange(p.backendRemoved)
 	return p, nil
 }
+
+// now is the time since the proxy was built.
+func (p *Proxy) now() time.Duration { return time.Since(p.began) }
 
 // Serve accepts clients from ln until Shutdown, and then returns ErrShutdown, or until somebody closes ln; ln is closed
 // when it returns. It may run for several listeners at once.
@@ -76,21 +86,28 @@ func (p *Proxy) Serve(ln net.Listener) error {
 		return ErrShutdown
 	}
 	defer p.disown(ln)
+	if a := p.newAcceptor(ln); a != nil {
+		return a.serve()
+	}
 	var pause time.Duration
 	for {
 		nc, err := ln.Accept()
 		switch {
 		case err == nil:
 			pause = 0
-			p.admitConn(nc)
+			p.admitConn(accepted{nc: nc})
 		case p.draining.Load():
 			return ErrShutdown
 		case errors.Is(err, net.ErrClosed):
-			return fmt.Errorf("proxy: accept on %s: %w", ln.Addr(), err)
+			return acceptFailed(ln, err)
 		default:
 			pause = p.pauseAccept(pause, err)
 		}
 	}
+}
+
+func acceptFailed(ln net.Listener, err error) error {
+	return fmt.Errorf("proxy: accept on %s: %w", ln.Addr(), err)
 }
 
 // pauseAccept waits after a failed accept, twice as long each time. Either the process has no descriptors left, and must
@@ -102,7 +119,7 @@ func (p *Proxy) pauseAccept(last time.Duration, err error) time.Duration {
 	}
 	select {
 	case <-time.After(next):
-	case <-p.stop:
+	case <-p.closing:
 	}
 	return next
 }
@@ -116,9 +133,10 @@ func (p *Proxy) adopt(ln net.Listener) bool {
 	if !p.begun {
 		p.begun = true
 		p.work.Go(p.sweep)
+		p.work.Go(func() { p.wheel.Run(p.stop) })
 		go p.runRelay() // ended and waited for by relay.Close
 	}
-	p.listeners[ln] = struct{}{}
+	p.listeners[ln] = nil
 	return true
 }
 
@@ -130,19 +148,26 @@ func (p *Proxy) disown(ln net.Listener) {
 }
 
 // admitConn starts to serve a client, or turns it away at once when there are too many.
-func (p *Proxy) admitConn(nc net.Conn) {
+func (p *Proxy) admitConn(a accepted) {
 	if p.count.Add(1) > int64(p.cfg.MaxConnections) {
 		p.count.Add(-1)
-		p.turnAway(nc)
+		if nc := a.conn(); nc != nil {
+			p.turnAway(nc)
+		}
 		return
 	}
-	c := newConn(p, nc)
+	c := a.newConn(p)
 	if !p.enlist(c) {
-		nc.Close()
+		a.close()
 		p.count.Add(-1)
 		return
 	}
-	go c.serve()
+	a.begin(c)
+}
+
+// direct says that a connection begins with its first request.
+func (p *Proxy) direct() bool {
+	return p.cfg.TLS == nil && !p.cfg.ProxyProtocol && p.cfg.MaxConnectionsPerIP == 0
 }
 
 // uncount forgets a client connection, tunnel or not, that perIP has counted under that address.
@@ -183,7 +208,7 @@ func (p *Proxy) upstreamOf(b *routing.Backend) (*upstream, error) {
 	if u, ok := p.upstreams.Load(b); ok {
 		return u.(*upstream), nil
 	}
-	u, err := newUpstream(b, p.cfg.sourceAddr())
+	u, err := newUpstream(b, p.cfg.sourceAddr(), p.relay.Loops())
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +281,11 @@ func (p *Proxy) sweepOnce(now time.Time) {
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.mu.Lock()
 	first := !p.draining.Swap(true)
-	for ln := range p.listeners {
+	if first {
+		close(p.closing)
+	}
+	for ln, a := range p.listeners {
+		a.end()
 		ln.Close()
 	}
 	p.mu.Unlock()

@@ -101,10 +101,10 @@ func (x *exchange) fail(err error) bool {
 // markCut has a reply that could not be finished end in an RST where its end is otherwise the connection's: it must not
 // look whole (RFC 9112 section 8).
 func (x *exchange) markCut() {
-	if tcp, ok := x.c.nc.(*net.TCPConn); ok && x.req.Minor == 0 {
+	if socket, ok := x.c.nc.(interface{ SetLinger(int) error }); ok && x.req.Minor == 0 {
 		x.c.watch.Stop()
-		tcp.SetLinger(0)
-		tcp.Close()
+		socket.SetLinger(0)
+		x.c.nc.Close()
 	}
 }
 
@@ -200,7 +200,7 @@ func (p *Proxy) turnAway(nc net.Conn) {
 	var s stream
 	s.init(nc)
 	defer s.close()
-	if p.cfg.TLS != nil || s.raw == nil {
+	if p.cfg.TLS != nil || s.wrapped() {
 		return
 	}
 	x := exchange{closing: true}

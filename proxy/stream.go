@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
 // errAborted is what a wait on a stream returns once another goroutine has called abort.
@@ -19,7 +21,8 @@ var errAborted = errors.New("connection aborted")
 type stream struct {
 	nc    net.Conn        // the connection itself; its deadlines and Close may be used from any goroutine
 	layer net.Conn        // what is read and written: nc, or TLS over it
-	raw   syscall.RawConn // of nc; nil for TLS and other wrappers: then layer.Read and layer.Write serve
+	sock  *event.Socket   // nc, if that is a socket on an event loop and nothing is layered over it
+	raw   syscall.RawConn // of nc, if that is a plain socket elsewhere; TLS and other wrappers have neither: then layer.Read and layer.Write serve
 
 	buf  []byte // lent by takeBuffer; nil while nothing is buffered
 	r, w int    // buf[r:w] has been read and not consumed
@@ -30,6 +33,9 @@ type stream struct {
 	tryWrite func(fd uintptr) bool
 
 	full bool // the last read filled the buffer: there is probably more
+
+	onLoop bool   // whoever has the stream must not wait: what cannot be written becomes unsent
+	unsent []byte // to be written before anything else, by a goroutine
 
 	aborted atomic.Bool // no more waits at all
 	halted  atomic.Bool // no more waits for bytes to read
@@ -47,6 +53,9 @@ func (s *stream) init(nc net.Conn) {
 	s.nc, s.layer = nc, nc
 	var sc syscall.Conn
 	switch nc := nc.(type) {
+	case *event.Socket:
+		s.sock = nc
+		return
 	case *net.TCPConn:
 		sc = nc
 	case *net.UnixConn:
@@ -110,7 +119,7 @@ func (s *stream) fill(timeout time.Duration) error {
 	if s.aborted.Load() || s.halted.Load() {
 		return errAborted
 	}
-	if s.raw == nil {
+	if s.wrapped() {
 		return s.fillWrapped(timeout)
 	}
 	n, err := s.readRaw(false)
@@ -121,6 +130,9 @@ func (s *stream) fill(timeout time.Duration) error {
 	}
 	return s.took(n, err)
 }
+
+// wrapped says that the stream is not a socket and nothing else.
+func (s *stream) wrapped() bool { return s.raw == nil && s.sock == nil }
 
 func (s *stream) fillWrapped(timeout time.Duration) error {
 	if s.buf == nil {
@@ -135,6 +147,17 @@ func (s *stream) fillWrapped(timeout time.Duration) error {
 	}
 	return s.took(n, err)
 }
+
+// fillNow is fill for a socket, without waiting: EAGAIN says that nothing is there.
+func (s *stream) fillNow() error {
+	if s.aborted.Load() || s.halted.Load() {
+		return errAborted
+	}
+	return s.took(s.readRaw(false))
+}
+
+// isAgain says that there was nothing to be read.
+func isAgain(err error) bool { return err == syscall.EAGAIN }
 
 func (s *stream) took(n int, err error) error {
 	s.w += n
@@ -178,6 +201,9 @@ func (s *stream) write(p []byte, timeout time.Duration) error {
 	if s.aborted.Load() {
 		return errAborted
 	}
+	if s.onLoop {
+		return s.writeOnLoop(p)
+	}
 	for len(p) > 0 {
 		n, err := s.writeSome(p, timeout)
 		if p = p[n:]; err != nil {
@@ -189,7 +215,7 @@ func (s *stream) write(p []byte, timeout time.Duration) error {
 
 // writeSome sends what the other side takes of p, at least a byte, or for a wrapped connection up to 32 KiB.
 func (s *stream) writeSome(p []byte, timeout time.Duration) (int, error) {
-	if s.raw != nil {
+	if !s.wrapped() {
 		if n, err := s.writeRaw(p, false); err != syscall.EAGAIN {
 			return n, err
 		}
@@ -197,10 +223,30 @@ func (s *stream) writeSome(p []byte, timeout time.Duration) (int, error) {
 	if err := s.deadline(s.nc.SetWriteDeadline, timeout); err != nil {
 		return 0, err
 	}
-	if s.raw != nil {
+	if !s.wrapped() {
 		return s.writeRaw(p, true)
 	}
 	return s.layer.Write(p[:min(len(p), largeBuffer)])
+}
+
+// writeOnLoop sends what the other side takes of p at once; a goroutine is to send the rest.
+func (s *stream) writeOnLoop(p []byte) error {
+	if len(s.unsent) == 0 {
+		n, err := s.writeRaw(p, false)
+		if err != nil && err != syscall.EAGAIN {
+			return s.explain(err)
+		}
+		p = p[n:]
+	}
+	s.unsent = append(s.unsent, p...)
+	return nil
+}
+
+// sendUnsent sends what writeOnLoop could not.
+func (s *stream) sendUnsent(timeout time.Duration) error {
+	p := s.unsent
+	s.unsent = nil
+	return s.write(p, timeout)
 }
 
 // abort ends every wait on the stream, now and later, from any goroutine; its owner then closes it.

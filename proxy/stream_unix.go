@@ -13,6 +13,9 @@ import (
 // readRaw reads into the buffer's free part, taking a buffer only once there are bytes for it: what waits holds none.
 // Unless wait is set it returns EAGAIN instead of waiting.
 func (s *stream) readRaw(wait bool) (int, error) {
+	if s.sock != nil {
+		return s.readSocket(wait)
+	}
 	s.reading = attempt{wait: wait}
 	err := s.raw.Read(s.tryRead)
 	if errors.Is(err, os.ErrDeadlineExceeded) && !wait {
@@ -22,6 +25,37 @@ func (s *stream) readRaw(wait bool) (int, error) {
 		return 0, err
 	}
 	return s.reading.n, s.reading.err
+}
+
+func (s *stream) readSocket(wait bool) (int, error) {
+	for {
+		if s.buf == nil {
+			s.buf = takeBuffer(smallBuffer)
+		}
+		n, err := s.sock.TryRead(s.buf[s.w:])
+		if err != unix.EAGAIN {
+			return n, err
+		}
+		s.release()
+		if !wait {
+			return 0, err
+		}
+		if err := s.sock.AwaitRead(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (s *stream) writeSocket(p []byte, wait bool) (int, error) {
+	for {
+		n, err := s.sock.TryWrite(p)
+		if err != unix.EAGAIN || !wait {
+			return n, err
+		}
+		if err := s.sock.AwaitWrite(); err != nil {
+			return 0, err
+		}
+	}
 }
 
 func (s *stream) readOnce(fd uintptr) bool {
@@ -43,6 +77,9 @@ func (s *stream) readOnce(fd uintptr) bool {
 
 // writeRaw writes what the descriptor takes. Unless wait is set it returns EAGAIN instead of waiting.
 func (s *stream) writeRaw(p []byte, wait bool) (int, error) {
+	if s.sock != nil {
+		return s.writeSocket(p, wait)
+	}
 	s.writing = attempt{p: p, wait: wait}
 	err := s.raw.Write(s.tryWrite)
 	s.writing.p = nil
@@ -74,7 +111,7 @@ func retryEINTR(call func(int, []byte) (int, error), fd int, p []byte) (int, err
 // complete reply must never become the next request's answer. It reads rather than peeks, because a connection that
 // has anything to say is dropped.
 func (s *stream) quiet() bool {
-	if s.raw == nil || s.w > s.r {
+	if s.wrapped() || s.w > s.r {
 		return false
 	}
 	_, err := s.readRaw(false)

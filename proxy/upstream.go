@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
@@ -34,6 +37,7 @@ type upstream struct {
 	addr    string
 	tls     *tls.Config // nil for plain connections
 	dialer  *net.Dialer
+	loops   []*event.Loop // for plain connections; none: goroutines wait on them
 
 	mu   sync.Mutex
 	idle []*upConn // the youngest last
@@ -45,7 +49,10 @@ type upConn struct {
 	stream
 	home     *upstream
 	reused   bool
-	spoke    bool // some head of a reply to the present request has been read
+	spoke    bool                 // some head of a reply to the present request has been read
+	parsed   bool                 // the head of one has been parsed, and nothing has been done about it yet
+	carries  atomic.Pointer[conn] // whose exchange waits on it; nil while nobody's does
+	own      event.Socket         // nc, if it is one
 	idleFrom time.Time
 	keepFor  time.Duration // how long it may lie idle, from the backend's Keep-Alive
 
@@ -53,12 +60,12 @@ type upConn struct {
 	headLen int // of res, at the start of the buffer
 }
 
-func newUpstream(b *routing.Backend, source net.Addr) (*upstream, error) {
+func newUpstream(b *routing.Backend, source net.Addr, loops []*event.Loop) (*upstream, error) {
 	u, err := url.Parse(b.URL())
 	if err != nil {
 		return nil, fmt.Errorf("backend %s: %w", b.ID(), err)
 	}
-	up := &upstream{backend: b, network: "tcp", addr: u.Host, busy: make(map[*upConn]struct{})}
+	up := &upstream{backend: b, network: "tcp", addr: u.Host, busy: make(map[*upConn]struct{}), loops: loops}
 	up.dialer = &net.Dialer{LocalAddr: source, KeepAlive: keepAlive, Control: bindLate}
 	switch u.Scheme {
 	case "http":
@@ -84,27 +91,33 @@ func withPort(u *url.URL, port string) string {
 // get lends a connection: the youngest idle one that is young enough and has nothing to say, or a new one. fresh asks
 // for a new one, after a reused connection has died.
 func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, error) {
+	if c := u.reuse(pinned, fresh); c != nil {
+		return c, nil
+	}
+	c := &upConn{home: u}
+	if err := u.dial(c, timeout); err != nil {
+		return nil, err
+	}
+	u.mu.Lock()
+	u.busy[c] = struct{}{}
+	u.mu.Unlock()
+	return c, nil
+}
+
+// reuse lends an idle connection, unless fresh asks for a new one; nil if there is none.
+func (u *upstream) reuse(pinned, fresh bool) *upConn {
 	for !fresh {
 		c := u.pop(pinned)
 		if c == nil {
 			break
 		}
 		if c.quiet() || c.quietTLS() {
-			c.reused, c.spoke = true, false
-			return c, nil
+			c.reused, c.spoke, c.parsed = true, false, false
+			return c
 		}
 		u.drop(c)
 	}
-	nc, err := u.dial(timeout)
-	if err != nil {
-		return nil, err
-	}
-	c := &upConn{home: u}
-	c.init(nc)
-	u.mu.Lock()
-	u.busy[c] = struct{}{}
-	u.mu.Unlock()
-	return c, nil
+	return nil
 }
 
 // pop takes the youngest idle connection if it is young enough. Older ones below it are left to sweep.
@@ -132,25 +145,57 @@ func (c *upConn) life(pinned bool) time.Duration {
 	return c.keepFor
 }
 
-func (u *upstream) dial(timeout time.Duration) (net.Conn, error) {
+// dial connects c to the backend.
+func (u *upstream) dial(c *upConn, timeout time.Duration) error {
+	if u.loops != nil && u.tls == nil {
+		return u.dialSocket(c, timeout)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	nc, err := u.dialer.DialContext(ctx, u.network, u.addr)
-	if err != nil || u.tls == nil {
-		return nc, err
+	if err != nil {
+		return err
 	}
-	tc := tls.Client(&records{Conn: nc}, u.tls)
-	if err := tc.HandshakeContext(ctx); err != nil {
-		nc.Close()
-		return nil, err
+	if u.tls != nil {
+		tc := tls.Client(&records{Conn: nc}, u.tls)
+		if err := tc.HandshakeContext(ctx); err != nil {
+			nc.Close()
+			return err
+		}
+		nc = tc
 	}
-	return tc, nil
+	c.init(nc)
+	return nil
+}
+
+// lose closes an idle connection that its backend has closed, or on which it has spoken unasked.
+func (u *upstream) lose(c *upConn) {
+	u.mu.Lock()
+	i := slices.Index(u.idle, c)
+	if i >= 0 {
+		u.idle = slices.Delete(u.idle, i, i+1)
+	}
+	u.mu.Unlock()
+	if i >= 0 {
+		c.close()
+	}
+}
+
+// abort ends every wait on the connection, and has the exchange that waits on it go on.
+func (c *upConn) abort() {
+	c.stream.abort()
+	if client := c.carries.Load(); client != nil {
+		client.interrupt()
+	}
 }
 
 // put takes back a connection whose exchange has ended exactly where its reply said.
 func (u *upstream) put(c *upConn) {
 	c.release()
-	c.nc.SetReadDeadline(time.Time{}) // an old one would make quiet see nothing
+	c.unsent = nil
+	if c.sock == nil {
+		c.nc.SetReadDeadline(time.Time{}) // an old one would make quiet see nothing
+	}
 	u.mu.Lock()
 	delete(u.busy, c)
 	keep := len(u.idle) < idlePerBackend && c.keepFor > 0 && !c.aborted.Load() && u.backend.State() < routing.Down

@@ -27,7 +27,7 @@ const (
 // One goroutine may read while another writes. Close, and the deadlines, are anybody's.
 type Socket struct {
 	loop  *Loop
-	owner Owner
+	owner Owner // told of edges
 	token Token
 	fd    int
 	edges atomic.Uint32
@@ -159,27 +159,38 @@ func (s *Socket) await(w *waiter, edge uint32) error {
 		w.wake.Store(wake)
 	}
 	for {
-		if s.users.Load()&1 != 0 {
+		left, err := w.left()
+		switch {
+		case s.users.Load()&1 != 0:
 			return net.ErrClosed
-		}
-		var late <-chan time.Time
-		if at := w.deadline.Load(); at != 0 {
-			left := time.Until(time.Unix(0, at))
-			if left <= 0 {
-				return os.ErrDeadlineExceeded
-			}
-			timer := time.NewTimer(left)
-			defer timer.Stop()
-			late = timer.C
-		}
-		if s.edges.Load()&edge != 0 {
+		case err != nil:
+			return err
+		case s.edges.Load()&edge != 0:
 			return nil
-		}
-		select {
-		case <-*wake:
-		case <-late:
+		case left == 0:
+			<-*wake
+		default:
+			timer := time.NewTimer(left)
+			select {
+			case <-*wake:
+			case <-timer.C:
+			}
+			timer.Stop()
 		}
 	}
+}
+
+// left is how much time a wait has; zero is no limit.
+func (w *waiter) left() (time.Duration, error) {
+	at := w.deadline.Load()
+	if at == 0 {
+		return 0, nil
+	}
+	left := time.Until(time.Unix(0, at))
+	if left <= 0 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return left, nil
 }
 
 // rouse has the waiting goroutine look again.
@@ -204,6 +215,9 @@ func (w *waiter) set(t time.Time) {
 // Read implements net.Conn.
 func (s *Socket) Read(p []byte) (int, error) {
 	for {
+		if _, err := s.reader.left(); err != nil {
+			return 0, err
+		}
 		n, err := s.TryRead(p)
 		if err != unix.EAGAIN {
 			return n, err
@@ -217,6 +231,9 @@ func (s *Socket) Read(p []byte) (int, error) {
 // Write implements net.Conn.
 func (s *Socket) Write(p []byte) (n int, err error) {
 	for n < len(p) {
+		if _, err := s.writer.left(); err != nil {
+			return n, err
+		}
 		m, err := s.TryWrite(p[n:])
 		n += m
 		if err == unix.EAGAIN {
@@ -270,13 +287,13 @@ func (s *Socket) drop() {
 	}
 }
 
-// Take takes the descriptor out of the loop and gives it to the caller, who is the only user; the Socket is closed.
-func (s *Socket) Take() (fd int, ok bool) {
+// Take takes the descriptor out of the loop and gives it to the caller, who must be the only user. The Socket is closed.
+func (s *Socket) Take() (fd int32, err error) {
 	if !s.users.CompareAndSwap(0, 1) || !s.loop.Leave(s.token) {
-		return -1, false
+		return -1, net.ErrClosed
 	}
 	s.loop.Control(unix.EPOLL_CTL_DEL, s.fd, 0, 0)
-	return s.fd, true
+	return int32(s.fd), nil
 }
 
 // CloseWrite sends a FIN.

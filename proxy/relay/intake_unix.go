@@ -7,12 +7,14 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
 // openRaw makes the intake read the socket itself, if its connection is nothing but a socket.
 func (in *intake) openRaw() bool {
 	switch in.conn.(type) {
-	case *net.TCPConn, *net.UnixConn:
+	case *net.TCPConn, *net.UnixConn, *event.Socket:
 	default:
 		return false
 	}

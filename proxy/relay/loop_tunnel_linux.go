@@ -30,11 +30,14 @@ type side struct {
 
 // start carries spec if both its connections are plain ones. done is false if it did nothing at all.
 func (l *loop) start(spec Tunnel) (done bool, err error) {
-	fds, ok := descriptors(spec)
+	fds, ok, err := descriptors(spec)
 	if !ok {
 		return false, nil
 	}
 	closeBoth(spec)
+	if err != nil {
+		return true, err
+	}
 	t := &loopTunnel{loop: l}
 	for i := range t.sides {
 		t.sides[i] = side{tunnel: t, fd: fds[i]}

@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
 // receive reads what the socket has. n is 0 with no error at the end of the stream.
@@ -36,35 +38,59 @@ func again(err unix.Errno) bool {
 	return err == unix.EAGAIN || err == unix.EINTR || err == unix.ENOBUFS || err == unix.ENOMEM
 }
 
-// descriptors duplicates the descriptors of a tunnel's connections. The runtime's poller keeps watching a connection
-// until it is closed, and a socket cannot be taken out of a net.Conn in another way. ok is false, and nothing is left
-// open, if a connection is not a plain TCP or Unix one or the process has no descriptors left.
-func descriptors(t Tunnel) (fds [2]int32, ok bool) {
-	a, ok := duplicate(t.Client)
-	if !ok {
-		return fds, false
+// descriptors gets hold of the descriptors of a tunnel's connections: those of Sockets are taken out of them; the runtime's
+// poller, however, keeps watching a net.Conn until it is closed, and a socket cannot be taken out of one, so that others are
+// duplicated. ok is false, and nothing has been touched, if a connection is not a plain TCP or Unix one or the process has
+// no descriptors left.
+func descriptors(t Tunnel) (fds [2]int32, ok bool, err error) {
+	if !plain(t.Client) || !plain(t.Backend) {
+		return fds, false, nil
 	}
-	b, ok := duplicate(t.Backend)
-	if !ok {
-		unix.Close(a)
-		return fds, false
+	c, fromClient := t.Client.(*event.Socket)
+	b, fromBackend := t.Backend.(*event.Socket)
+	if fromClient && fromBackend {
+		fds, err = take(c, b)
+		return fds, true, err
 	}
-	return [2]int32{client: int32(a), backend: int32(b)}, true
+	for i, conn := range [2]net.Conn{client: t.Client, backend: t.Backend} {
+		if fds[i], ok = duplicate(conn); !ok {
+			if i > 0 {
+				unix.Close(int(fds[0]))
+			}
+			return fds, false, nil
+		}
+	}
+	return fds, true, nil
 }
 
-func duplicate(c net.Conn) (fd int, ok bool) {
-	switch c.(type) {
-	case *net.TCPConn, *net.UnixConn:
-	default:
-		return -1, false
+func take(c, b *event.Socket) (fds [2]int32, err error) {
+	if fds[client], err = c.Take(); err != nil {
+		return fds, err
 	}
+	if fds[backend], err = b.Take(); err != nil {
+		unix.Close(int(fds[client]))
+	}
+	return fds, err
+}
+
+func plain(c net.Conn) bool {
+	switch c.(type) {
+	case *net.TCPConn, *net.UnixConn, *event.Socket:
+		return true
+	}
+	return false
+}
+
+// duplicate returns a descriptor of the connection's socket, by the side of its own.
+func duplicate(c net.Conn) (fd int32, ok bool) {
 	raw, err := c.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return -1, false
 	}
-	fd = -1
 	raw.Control(func(own uintptr) {
-		fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0)
+		var n int
+		n, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0)
+		fd = int32(n)
 	})
 	return fd, fd >= 0 && err == nil
 }

@@ -57,6 +57,12 @@ func (r *Relay) Watch(conn net.Conn, onHangup func()) (*Watch, error) {
 	return w, nil
 }
 
+// NewWatch makes a Watch that is told by somebody else, who calls HungUp, that the peer has left.
+func NewWatch(onHangup func()) *Watch { return &Watch{onHangup: onHangup} }
+
+// HungUp notes that the peer has left, and calls onHangup if the Watch is armed.
+func (w *Watch) HungUp() { w.hungUp() }
+
 // Arm begins a wait.
 func (w *Watch) Arm() {
 	w.mu.Lock()

@@ -1,0 +1,206 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
+	"github.com/holdfast-proxy/holdfast/proxy/relay"
+)
+
+// rawSocket is an accepted socket that the runtime's poller does not know.
+type rawSocket struct {
+	fd   int
+	peer netip.Addr
+}
+
+// acceptor accepts on the event loop what comes to one listener.
+type acceptor struct {
+	p       *Proxy
+	ln      net.Listener
+	raw     syscall.RawConn
+	loop    *event.Loop
+	token   event.Token
+	trouble chan error // why accepting has paused
+
+	mu sync.Mutex // held while accepting
+}
+
+// newAcceptor makes an acceptor, if ln is a listener whose connections a loop can carry and there is a loop.
+func (p *Proxy) newAcceptor(ln net.Listener) *acceptor {
+	switch ln.(type) {
+	case *net.TCPListener, *net.UnixListener:
+	default:
+		return nil
+	}
+	raw, err := ln.(syscall.Conn).SyscallConn()
+	if err != nil || len(p.relay.Loops()) == 0 {
+		return nil
+	}
+	a := &acceptor{p: p, ln: ln, raw: raw, loop: p.pickLoop(), trouble: make(chan error, 1)}
+	a.token = a.loop.Enter(a)
+	return a
+}
+
+// serve accepts until Shutdown, and then returns ErrShutdown, or until somebody has closed the listener, which it sees
+// after a second at most.
+func (a *acceptor) serve() error {
+	if err := a.begin(); err != nil {
+		return err
+	}
+	defer a.end()
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	var pause time.Duration
+	for {
+		select {
+		case <-a.p.closing:
+			return ErrShutdown
+		case err := <-a.trouble:
+			pause = a.p.pauseAccept(pause, err)
+			a.acceptAll()
+		case <-look.C:
+			if len(a.trouble) == 0 {
+				pause = 0
+			}
+			if err := a.raw.Control(func(uintptr) {}); err != nil && !a.p.draining.Load() {
+				return acceptFailed(a.ln, err)
+			}
+		}
+	}
+}
+
+// begin has the loop accept. Interest is edge-triggered: should a process to which the listener was handed on keep it
+// open, a registration that could not be undone is still no busy loop.
+func (a *acceptor) begin() error {
+	a.p.mu.Lock()
+	defer a.p.mu.Unlock()
+	if a.p.draining.Load() {
+		return ErrShutdown
+	}
+	a.p.listeners[a.ln] = a
+	err := error(net.ErrClosed)
+	a.loop.WhileOpen(func() {
+		a.raw.Control(func(fd uintptr) {
+			inherited(int(fd))
+			err = a.loop.Control(unix.EPOLL_CTL_ADD, int(fd), unix.EPOLLIN|unix.EPOLLET&0xffffffff, a.token)
+		})
+	})
+	if err != nil {
+		a.loop.Leave(a.token)
+		return acceptFailed(a.ln, err)
+	}
+	return nil
+}
+
+// end has the loop accept no more; a nil acceptor has none.
+func (a *acceptor) end() {
+	if a == nil || !a.loop.Leave(a.token) {
+		return
+	}
+	a.loop.WhileOpen(func() {
+		a.raw.Control(func(fd uintptr) { a.loop.Control(unix.EPOLL_CTL_DEL, int(fd), 0, 0) })
+	})
+}
+
+// Ready implements event.Handler.
+func (a *acceptor) Ready(uint32) { a.acceptAll() }
+
+// Fail implements event.Handler: accepting goes on with the next connection.
+func (a *acceptor) Fail() {}
+
+// acceptAll accepts until nobody waits any more.
+func (a *acceptor) acceptAll() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var s rawSocket
+	var err error
+	accept := func(fd uintptr) { s, err = acceptOnce(int(fd)) }
+	for a.raw.Control(accept) == nil {
+		switch {
+		case err == nil:
+			a.p.admitConn(accepted{socket: s})
+			continue
+		case !errors.Is(err, unix.EAGAIN):
+			select {
+			case a.trouble <- err:
+			default:
+			}
+		}
+		return
+	}
+}
+
+// inherited sets the options that accepted sockets take over from their listener (tcp(7)): that small writes are not held
+// back, and that peers that vanish without a word are found in the end.
+func inherited(fd int) {
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // which fails for a Unix socket, as do the others
+	keepAliveOn(fd)
+}
+
+func keepAliveOn(fd int) {
+	seconds := int(keepAlive.Seconds())
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, seconds)
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, seconds)
+}
+
+func acceptOnce(ln int) (rawSocket, error) {
+	for {
+		fd, sa, err := unix.Accept4(ln, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch err {
+		case nil:
+			return rawSocket{fd, event.AddrPort(sa).Addr()}, nil
+		case unix.EINTR, unix.ECONNABORTED: // that one has left before it was accepted
+		default:
+			return rawSocket{}, os.NewSyscallError("accept4", err)
+		}
+	}
+}
+
+func (s rawSocket) newConn(p *Proxy) *conn {
+	c := &conn{p: p, peer: s.peer}
+	c.init(&c.own)
+	c.watch = relay.NewWatch(c.hangup)
+	c.scheduled.Store(never)
+	return c
+}
+
+// begin gives the socket to the loop.
+func (s rawSocket) begin(c *conn) {
+	direct := c.p.direct()
+	if direct {
+		c.schedule(c.p.cfg.IdleTimeout)
+		c.state.Store(resting)
+	}
+	if err := event.NewSocket(c.p.pickLoop(), s.fd, &c.own, c); err != nil {
+		c.p.log.Error("client connection not watched", "err", err)
+		if direct && !c.claim(resting) {
+			return
+		}
+		c.end()
+		return
+	}
+	if !direct {
+		go c.serve()
+	}
+}
+
+func (p *Proxy) pickLoop() *event.Loop { return p.relay.Loops()[0] }
+
+func (s rawSocket) conn() net.Conn {
+	f := os.NewFile(uintptr(s.fd), "")
+	defer f.Close()
+	nc, err := net.FileConn(f)
+	if err != nil {
+		return nil
+	}
+	return nc
+}

@@ -1,0 +1,292 @@
+package proxy
+
+import (
+	"math"
+	"os"
+	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
+	"github.com/holdfast-proxy/holdfast/proxy/http1"
+)
+
+// Who may touch a client's connection, and what it has been lent. A connection on an event loop needs a goroutine only
+// for what must wait in the middle of something: between two requests, and while a backend's reply is waited for, nobody
+// has it, and whoever moves its state back to carried first may go on with it.
+const (
+	carried int32 = iota // a goroutine, or the loop's own for the moment, has it
+	resting              // nobody has it: its next request is waited for
+	parked               // nobody has it: something at its backend is waited for, and step comes next
+)
+
+// stage is a part of an exchange that goes on until something has to be waited for. True says that the exchange is over
+// and the connection can take another request.
+type stage = func(*exchange) bool
+
+// Edge implements event.Owner: the client has sent something, or left.
+func (c *conn) Edge(_ *event.Socket, edges uint32) {
+	if edges&event.Hup != 0 {
+		c.watch.HungUp()
+	}
+	if edges&event.In != 0 && c.state.CompareAndSwap(resting, carried) {
+		c.onLoop = true
+		c.tend(nil, nil)
+	}
+}
+
+// Edge implements event.Owner: the backend has answered, or the dial has ended, or an idle connection is of no use any
+// longer.
+func (u *upConn) Edge(_ *event.Socket, edges uint32) {
+	c := u.carries.Load()
+	switch {
+	case c != nil && c.claim(parked):
+		c.onLoop = true
+		c.tend(c.unpark())
+	case c == nil && edges&event.In != 0:
+		u.home.lose(u)
+	}
+}
+
+// claim makes the caller the one who has the connection, if nobody has it and it is in that state.
+func (c *conn) claim(state int32) bool { return c.state.CompareAndSwap(state, carried) }
+
+// tend serves the connection, beginning with a step of an exchange if there is one, until something is waited for that
+// needs nobody, or until the connection ends. On the loop it hands over to a goroutine what would wait there.
+func (c *conn) tend(x *exchange, do stage) {
+	defer c.p.recovered("serving a connection", c.end)
+	for {
+		if x == nil {
+			if c.idle() {
+				if !c.awaitRequest() {
+					return
+				}
+				continue
+			}
+			x, do = newExchange(c), (*exchange).begin
+		}
+		more, left := c.carry(x, do)
+		switch {
+		case left == leftToGoroutine:
+			c.onLoop = false
+			go c.tend(x, x.next)
+			return
+		case left == leftToWait:
+			if !c.park(x) {
+				return
+			}
+			x, do = c.unpark()
+			continue
+		case len(c.unsent) > 0:
+			c.onLoop = false
+			go c.catchUp(more)
+			return
+		case !more:
+			c.end()
+			return
+		}
+		x = nil
+	}
+}
+
+// carry takes a step of an exchange and ends the exchange unless it is left to somebody else.
+func (c *conn) carry(x *exchange, do stage) (more bool, left leaving) {
+	defer func() {
+		if left = x.left; left == leftToNobody {
+			x.end()
+		}
+		x.left = leftToNobody
+	}()
+	defer c.p.recovered("serving a request", func() {
+		x.left = leftToNobody
+		more = x.apologise()
+	})
+	return do(x), leftToNobody
+}
+
+// leaving says to whom a step has left its exchange.
+type leaving uint8
+
+const (
+	leftToNobody    leaving = iota // it is over
+	leftToGoroutine                // the next step may wait for what no event tells
+	leftToWait                     // the next step comes when the backend's connection has an edge
+)
+
+// leave ends a step that the exchange is not over with; next is the one to come.
+func (x *exchange) leave(to leaving, next stage) bool {
+	x.left, x.next = to, next
+	return false
+}
+
+// park leaves the exchange to whoever is told first of what it waits for. It returns false, or true if that is the caller.
+func (c *conn) park(x *exchange) bool {
+	up := x.up // x may be another's as soon as the state says parked
+	c.x, c.step = x, x.next
+	c.onLoop = false
+	c.schedule(x.patience())
+	up.carries.Store(c)
+	c.state.Store(parked)
+	return (up.sock.Edges()&event.In != 0 || up.aborted.Load() || c.aborted.Load()) && c.claim(parked)
+}
+
+// unpark returns the exchange that was parked and its next step.
+func (c *conn) unpark() (*exchange, stage) {
+	x, do := c.x, c.step
+	c.x, c.step = nil, nil
+	return x, do
+}
+
+// rest leaves the connection to whoever is told first of its next request. It returns false, or true if that is the caller.
+func (c *conn) rest() bool {
+	loop := c.onLoop
+	c.onLoop = false
+	c.schedule(c.p.cfg.IdleTimeout)
+	c.state.Store(resting)
+	if (c.sock.Edges()&event.In != 0 || c.aborted.Load() || c.halted.Load()) && c.claim(resting) {
+		c.onLoop = loop
+		return true
+	}
+	return false
+}
+
+// awaitRequest waits, holding no buffer, for the first bytes of a request; false says that the caller has nothing more to
+// do with the connection.
+func (c *conn) awaitRequest() bool {
+	c.room(smallBuffer)
+	if c.sock == nil {
+		if c.fill(c.p.cfg.IdleTimeout) != nil {
+			c.end()
+			return false
+		}
+		return true
+	}
+	for {
+		err := c.fillNow()
+		switch {
+		case err == nil:
+			return true
+		case !isAgain(err):
+			c.end()
+			return false
+		case !c.rest():
+			return false
+		}
+	}
+}
+
+// catchUp sends what the loop could not, and goes on.
+func (c *conn) catchUp(more bool) {
+	defer c.p.recovered("serving a connection", c.end)
+	if c.sendUnsent(c.p.cfg.BodyTimeout) != nil || !more {
+		c.end()
+		return
+	}
+	c.tend(nil, nil)
+}
+
+// interrupt has the connection's owner, or if there is none a goroutine, act on what has just been said to it: that it has
+// been halted or aborted.
+func (c *conn) interrupt() {
+	switch {
+	case c.claim(resting):
+		go c.end()
+	case c.claim(parked):
+		go c.tend(c.unpark())
+	}
+}
+
+// never is when a connection that is on no wheel is looked after.
+const never = math.MaxInt64
+
+// schedule says how long the connection may wait, from now on.
+func (c *conn) schedule(patience time.Duration) {
+	due := c.p.now() + patience
+	c.due.Store(int64(due))
+	if int64(due) < c.scheduled.Load() {
+		c.scheduled.Store(int64(due))
+		c.p.wheel.Put(&c.timer, c, due)
+	}
+}
+
+// Due implements event.Timed: it ends the wait if it has taken too long.
+func (c *conn) Due() {
+	c.scheduled.Store(never)
+	due := time.Duration(c.due.Load())
+	switch {
+	case due > c.p.now():
+		c.scheduled.Store(int64(due))
+		c.p.wheel.Put(&c.timer, c, due)
+	case c.claim(resting):
+		go c.end()
+	case c.claim(parked):
+		x, _ := c.unpark()
+		go c.tend(x, (*exchange).late)
+	}
+}
+
+// late is the step of an exchange whose backend has kept it waiting for too long.
+func (x *exchange) late() bool {
+	return x.concludeAttempt(&failure{waiting, os.ErrDeadlineExceeded})
+}
+
+// begin is an exchange's first step: it reads the request's head. On the loop it does so only for a request that is there
+// as a whole and needs nothing to be waited for but its backend.
+func (x *exchange) begin() bool {
+	if x.c.onLoop {
+		n, bad := x.req.Parse(x.c.buffered(), 0, x.c.p.cfg.heads)
+		if bad != nil || n == 0 || !x.whole(n) {
+			return x.leave(leftToGoroutine, (*exchange).begin)
+		}
+		x.headLen = n
+		return x.run()
+	}
+	n, err := x.c.readHead(&x.req)
+	x.headLen = n
+	if err != nil {
+		return x.refuseHead(err)
+	}
+	return x.run()
+}
+
+// whole says that a request whose head has n bytes has been read to its end.
+func (x *exchange) whole(n int) bool {
+	body := &x.req.Body
+	return body.Framing == http1.NoBody ||
+		body.Framing == http1.Length && body.Length <= heldBody && int64(len(x.c.buffered())-n) >= body.Length
+}
+
+// resume is the step that comes when the backend has answered. On the loop it takes only a final reply that is there as a
+// whole.
+func (x *exchange) resume() bool {
+	if x.c.onLoop {
+		switch there, err := x.replyIsThere(); {
+		case isAgain(err):
+			return x.leave(leftToWait, (*exchange).resume)
+		case !there:
+			return x.leave(leftToGoroutine, (*exchange).resume)
+		}
+	}
+	if err := x.awaitReply(); err != nil {
+		return x.concludeAttempt(&failure{waiting, err})
+	}
+	return x.concludeAttempt(nil)
+}
+
+// replyIsThere reads once. It reports whether the reply can be passed on without waiting for more of it; if so, its head
+// has been parsed.
+func (x *exchange) replyIsThere() (bool, error) {
+	up := x.up
+	up.room(smallBuffer)
+	if err := up.fillNow(); err != nil {
+		return false, err
+	}
+	n, bad := up.res.Parse(up.buffered(), 0, x.head, x.c.p.cfg.heads)
+	if bad != nil || n == 0 || up.res.Status < 200 {
+		return false, nil
+	}
+	body := &up.res.Body
+	if !body.Done() && (body.Framing != http1.Length || int64(len(up.buffered())-n) < body.Length) {
+		return false, nil
+	}
+	up.headLen, up.parsed = n, true
+	return true, nil
+}

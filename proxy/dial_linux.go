@@ -1,0 +1,131 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
+)
+
+// dialSocket connects c to the backend with a socket on an event loop.
+func (u *upstream) dialSocket(c *upConn, timeout time.Duration) error {
+	to, ok := u.sockaddr()
+	if !ok {
+		return u.dialNamed(c, timeout)
+	}
+	until := time.Now().Add(timeout)
+	fd, err := u.connect(to)
+	if err == nil {
+		err = c.adopt(u.loops[0], fd)
+	}
+	if err == nil {
+		c.own.SetWriteDeadline(until)
+		if err = c.own.AwaitWrite(); err == nil {
+			err = c.own.Err()
+		}
+		if err != nil {
+			c.close()
+		}
+	}
+	if err != nil {
+		return &net.OpError{Op: "dial", Net: u.network, Err: err}
+	}
+	return nil
+}
+
+// adopt has the connection use a socket that is its own from now on.
+func (c *upConn) adopt(l *event.Loop, fd int) error {
+	if err := event.NewSocket(l, fd, &c.own, c); err != nil {
+		return err
+	}
+	c.init(&c.own)
+	return nil
+}
+
+// connect begins to connect a new socket.
+func (u *upstream) connect(to unix.Sockaddr) (fd int, err error) {
+	family := unix.AF_INET
+	switch to.(type) {
+	case *unix.SockaddrInet6:
+		family = unix.AF_INET6
+	case *unix.SockaddrUnix:
+		family = unix.AF_UNIX
+	}
+	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	if family != unix.AF_UNIX {
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		err = u.bindSource(fd)
+	}
+	if err == nil {
+		err = os.NewSyscallError("connect", unix.Connect(fd, to))
+	}
+	if err != nil && !isInProgress(err) {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func isInProgress(err error) bool {
+	own, ok := err.(*os.SyscallError)
+	return ok && (own.Err == unix.EINPROGRESS || own.Err == unix.EINTR)
+}
+
+// bindSource binds the socket to the configured source address, if there is one, and leaves the choice of a port to connect.
+func (u *upstream) bindSource(fd int) error {
+	source, ok := u.dialer.LocalAddr.(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+	return os.NewSyscallError("bind", unix.Bind(fd, inetSockaddr(source.AddrPort())))
+}
+
+// sockaddr returns the backend's address, unless that is a name to be looked up for each dial.
+func (u *upstream) sockaddr() (unix.Sockaddr, bool) {
+	if u.network == "unix" {
+		return &unix.SockaddrUnix{Name: u.addr}, true
+	}
+	to, err := netip.ParseAddrPort(u.addr)
+	if err != nil || to.Addr().Zone() != "" {
+		return nil, false
+	}
+	return inetSockaddr(to), true
+}
+
+func inetSockaddr(a netip.AddrPort) unix.Sockaddr {
+	if addr := a.Addr().Unmap(); addr.Is4() {
+		return &unix.SockaddrInet4{Addr: addr.As4(), Port: int(a.Port())}
+	}
+	return &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port())}
+}
+
+// dialNamed looks the backend's name up, connects with the runtime's means, and takes the socket from there.
+func (u *upstream) dialNamed(c *upConn, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	nc, err := u.dialer.DialContext(ctx, u.network, u.addr)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	raw, err := nc.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	fd := -1
+	raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
+	if err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	return c.adopt(u.loops[0], fd)
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package proxy
+
+import (
+	"errors"
+	"time"
+)
+
+// dialSocket is not called where there are no event loops.
+func (u *upstream) dialSocket(*upConn, time.Duration) error { return errors.ErrUnsupported }
