@@ -175,21 +175,16 @@ func (s rawSocket) newConn(p *Proxy) *conn {
 
 // begin gives the socket to the loop.
 func (s rawSocket) begin(c *conn) {
-	direct := c.p.direct()
-	if direct {
-		c.schedule(c.p.cfg.IdleTimeout)
-		c.state.Store(resting)
-	}
 	if err := event.NewSocket(c.p.pickLoop(), s.fd, &c.own, c); err != nil {
 		c.p.log.Error("client connection not watched", "err", err)
-		if direct && !c.claim(resting) {
-			return
-		}
 		c.end()
 		return
 	}
-	if !direct {
+	switch {
+	case !c.p.direct():
 		go c.serve()
+	case c.rest():
+		go c.tend(nil, nil)
 	}
 }
 

@@ -90,10 +90,10 @@ func (c *conn) tend(x *exchange, do stage) {
 // carry takes a step of an exchange and ends the exchange unless it is left to somebody else.
 func (c *conn) carry(x *exchange, do stage) (more bool, left leaving) {
 	defer func() {
-		if left = x.left; left == leftToNobody {
+		left, x.left = x.left, leftToNobody
+		if left == leftToNobody {
 			x.end()
 		}
-		x.left = leftToNobody
 	}()
 	defer c.p.recovered("serving a request", func() {
 		x.left = leftToNobody
