@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"math"
+	"net/http"
 	"os"
 	"time"
 
@@ -119,13 +120,21 @@ func (x *exchange) leave(to leaving, next stage) bool {
 
 // park leaves the exchange to whoever is told first of what it waits for. It returns false, or true if that is the caller.
 func (c *conn) park(x *exchange) bool {
-	up := x.up // x may be another's as soon as the state says parked
+	up, awaited := x.up, event.In // x may be another's as soon as the state says parked
+	if up.dialling {
+		awaited = event.Out
+	}
 	c.x, c.step = x, x.next
+	loop := c.onLoop
 	c.onLoop = false
 	c.schedule(x.patience())
 	up.carries.Store(c)
 	c.state.Store(parked)
-	return (up.sock.Edges()&event.In != 0 || up.aborted.Load() || c.aborted.Load()) && c.claim(parked)
+	if (up.sock.Edges()&awaited != 0 || up.aborted.Load() || c.aborted.Load()) && c.claim(parked) {
+		c.onLoop = loop
+		return true
+	}
+	return false
 }
 
 // unpark returns the exchange that was parked and its next step.
@@ -225,7 +234,11 @@ func (c *conn) Due() {
 
 // late is the step of an exchange whose backend has kept it waiting for too long.
 func (x *exchange) late() bool {
-	return x.concludeAttempt(&failure{waiting, os.ErrDeadlineExceeded})
+	phase := waiting
+	if x.up.dialling {
+		phase = dialling
+	}
+	return x.concludeAttempt(&failure{phase, os.ErrDeadlineExceeded})
 }
 
 // begin is an exchange's first step: it reads the request's head. On the loop it does so only for a request that is there
@@ -280,7 +293,7 @@ func (x *exchange) replyIsThere() (bool, error) {
 		return false, err
 	}
 	n, bad := up.res.Parse(up.buffered(), 0, x.head, x.c.p.cfg.heads)
-	if bad != nil || n == 0 || up.res.Status < 200 {
+	if bad != nil || n == 0 || up.res.Status < 200 && (up.res.Status != http.StatusSwitchingProtocols || !x.upgrade) {
 		return false, nil
 	}
 	body := &up.res.Body

@@ -15,28 +15,44 @@ import (
 
 // dialSocket connects c to the backend with a socket on an event loop.
 func (u *upstream) dialSocket(c *upConn, timeout time.Duration) error {
-	to, ok := u.sockaddr()
-	if !ok {
+	until := time.Now().Add(timeout)
+	err := u.dialNow(c)
+	if err == errMustDial {
 		return u.dialNamed(c, timeout)
 	}
-	until := time.Now().Add(timeout)
+	if err != nil {
+		return err
+	}
+	c.own.SetWriteDeadline(until)
+	if err = c.own.AwaitWrite(); err == nil {
+		err = c.own.Err()
+	}
+	if err != nil {
+		c.close()
+		return u.dialFailed(err)
+	}
+	return nil
+}
+
+// dialNow begins to connect c to the backend with a socket on an event loop. It returns errMustDial if the backend's
+// address is a name.
+func (u *upstream) dialNow(c *upConn) error {
+	to, ok := u.sockaddr()
+	if !ok {
+		return errMustDial
+	}
 	fd, err := u.connect(to)
 	if err == nil {
 		err = c.adopt(u.loops[0], fd)
 	}
-	if err == nil {
-		c.own.SetWriteDeadline(until)
-		if err = c.own.AwaitWrite(); err == nil {
-			err = c.own.Err()
-		}
-		if err != nil {
-			c.close()
-		}
-	}
 	if err != nil {
-		return &net.OpError{Op: "dial", Net: u.network, Err: err}
+		return u.dialFailed(err)
 	}
 	return nil
+}
+
+func (u *upstream) dialFailed(err error) error {
+	return &net.OpError{Op: "dial", Net: u.network, Err: err}
 }
 
 // adopt has the connection use a socket that is its own from now on.

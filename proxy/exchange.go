@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
@@ -121,6 +122,8 @@ func (x *exchange) concludeAttempt(err error) bool {
 		return x.leave(leftToWait, (*exchange).resume)
 	case errMustDial:
 		return x.leave(leftToGoroutine, (*exchange).carry)
+	case errDialling:
+		return x.leave(leftToWait, (*exchange).connected)
 	case errUnsent:
 		return x.leave(leftToGoroutine, (*exchange).sendRest)
 	}
@@ -131,6 +134,7 @@ func (x *exchange) concludeAttempt(err error) bool {
 var (
 	errParked   = errors.New("the reply is waited for")
 	errMustDial = errors.New("the backend must be dialled")
+	errDialling = errors.New("the backend is being dialled")
 	errUnsent   = errors.New("the backend has not taken all of the request")
 )
 
@@ -141,7 +145,8 @@ func (x *exchange) attemptRepeated() error { return x.repeated(x.attempt()) }
 // those that died with a reused connection, for which nobody is to blame.
 func (x *exchange) repeated(err error) error {
 	for {
-		if err == errParked || err == errMustDial || err == errUnsent {
+		switch err {
+		case errParked, errMustDial, errDialling, errUnsent:
 			return err
 		}
 		stale := err != nil && !isTimeout(err) && x.staleReuse()
@@ -179,8 +184,10 @@ func (x *exchange) attempt() error {
 		return &failure{dialling, err}
 	}
 	if x.c.onLoop {
-		if x.up = u.reuse(x.pinned(), x.retried); x.up == nil {
-			return errMustDial
+		if x.up, err = u.getNow(x.pinned(), x.retried); err == errMustDial {
+			return err
+		} else if err != nil {
+			return &failure{dialling, err}
 		}
 	} else if x.up, err = u.get(x.pinned(), x.retried, x.dialTimeout()); err != nil {
 		return &failure{dialling, err}
@@ -189,6 +196,11 @@ func (x *exchange) attempt() error {
 	if x.c.left() || x.c.p.over(x.decision.Backend) {
 		return &failure{dialling, errAborted}
 	}
+	return x.send()
+}
+
+// send sends the request and waits for the head of its final reply.
+func (x *exchange) send() error {
 	if x.c.onLoop {
 		if err := x.sendNow(); err != nil {
 			return err
@@ -199,17 +211,39 @@ func (x *exchange) attempt() error {
 	return x.sent()
 }
 
-// sendNow sends the request as far as the backend takes it at once.
+// sendNow sends the request as far as the backend takes it at once. One that is being dialled may well have accepted by
+// now.
 func (x *exchange) sendNow() error {
 	n, err := x.up.writeRaw(x.wire, false)
 	switch {
+	case isAgain(err) && x.up.dialling:
+		return errDialling
+	case err != nil && !isAgain(err) && x.up.dialling:
+		return &failure{dialling, err}
 	case err != nil && !isAgain(err):
 		return &failure{sending, err}
-	case n < len(x.wire):
+	}
+	x.up.dialling = false
+	if n < len(x.wire) {
 		x.up.unsent = append(x.up.unsent, x.wire[n:]...)
 		return errUnsent
 	}
 	return nil
+}
+
+// connected is the step that comes when a dial has ended.
+func (x *exchange) connected() bool {
+	switch {
+	case x.up.aborted.Load() || x.c.aborted.Load():
+		return x.concludeAttempt(&failure{dialling, errAborted})
+	case x.up.sock.Edges()&event.Out == 0:
+		return x.leave(leftToWait, (*exchange).connected) // it was another event
+	}
+	if err := x.up.own.Err(); err != nil {
+		return x.concludeAttempt(&failure{dialling, err})
+	}
+	x.up.dialling = false
+	return x.concludeAttempt(x.send())
 }
 
 // sendRest is the step that sends what sendNow could not.
@@ -371,8 +405,12 @@ func (x *exchange) presume() bool {
 	return true
 }
 
-// patience is how long the reply may take to begin: a poll hangs until its session has something to say.
+// patience is how long the reply may take to begin: a poll hangs until its session has something to say. While the
+// backend is still being dialled, that is what must not take too long.
 func (x *exchange) patience() time.Duration {
+	if x.up.dialling {
+		return x.dialTimeout()
+	}
 	if x.search != nil && !x.presumed {
 		return presumeAfter
 	}

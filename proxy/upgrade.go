@@ -37,7 +37,7 @@ func (x *exchange) tunnel() bool {
 	err = p.relay.Start(relay.Tunnel{
 		Client:      c.layer,
 		Backend:     up.layer,
-		ToClient:    up.buffered(),
+		ToClient:    append(c.unsent, up.buffered()...),
 		ToBackend:   c.buffered(),
 		IdleTimeout: x.tunnelTimeout(),
 		Group:       x.decision.Backend,
@@ -52,6 +52,7 @@ func (x *exchange) tunnel() bool {
 	}
 	up.discard()
 	c.discard()
+	c.unsent = nil
 	return false
 }
 

@@ -49,6 +49,7 @@ type upConn struct {
 	stream
 	home     *upstream
 	reused   bool
+	dialling bool                 // a dial is under way that nobody waits for
 	spoke    bool                 // some head of a reply to the present request has been read
 	parsed   bool                 // the head of one has been parsed, and nothing has been done about it yet
 	carries  atomic.Pointer[conn] // whose exchange waits on it; nil while nobody's does
@@ -96,6 +97,25 @@ func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, erro
 	}
 	c := &upConn{home: u}
 	if err := u.dial(c, timeout); err != nil {
+		return nil, err
+	}
+	u.mu.Lock()
+	u.busy[c] = struct{}{}
+	u.mu.Unlock()
+	return c, nil
+}
+
+// getNow is get for the event loop: where a connection has to be dialled it has only begun to, and errMustDial says that
+// a goroutine must do it.
+func (u *upstream) getNow(pinned, fresh bool) (*upConn, error) {
+	if c := u.reuse(pinned, fresh); c != nil {
+		return c, nil
+	}
+	if u.tls != nil {
+		return nil, errMustDial
+	}
+	c := &upConn{home: u, dialling: true}
+	if err := u.dialNow(c); err != nil {
 		return nil, err
 	}
 	u.mu.Lock()

@@ -34,3 +34,6 @@ func (*Socket) Edges() uint32 { return 0 }
 
 // SetLinger fails.
 func (*Socket) SetLinger(int) error { return errors.ErrUnsupported }
+
+// Err fails.
+func (*Socket) Err() error { return errors.ErrUnsupported }
