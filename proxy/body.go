@@ -84,6 +84,7 @@ func (x *exchange) serialise() {
 		room += int(n)
 	}
 	x.wire = x.appendRequest(takeBuffer(room)[:0])
+	x.forgetFields()
 	x.c.consume(x.headLen)
 	x.headLen = 0
 }

@@ -112,6 +112,9 @@ func TestTLSClientLeaves(t *testing.T) {
 		"by RST":                        (*client).reset,
 		"by FIN behind another request": func(c *client) { c.send(plainGet); c.tcp.Close() },
 	} {
+		if loops < 0 && bytesBefore[name] {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := startProxy(t, 1, overTLS(t))

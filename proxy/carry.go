@@ -130,7 +130,7 @@ func (c *conn) park(x *exchange) bool {
 	c.schedule(x.patience())
 	up.carries.Store(c)
 	c.state.Store(parked)
-	if (up.sock.Edges()&awaited != 0 || up.aborted.Load() || c.aborted.Load()) && c.claim(parked) {
+	if (up.own.Edges()&awaited != 0 || up.aborted.Load() || c.aborted.Load()) && c.claim(parked) {
 		c.onLoop = loop
 		return true
 	}
@@ -150,7 +150,7 @@ func (c *conn) rest() bool {
 	c.onLoop = false
 	c.schedule(c.p.cfg.IdleTimeout)
 	c.state.Store(resting)
-	if (c.sock.Edges()&event.In != 0 || c.aborted.Load() || c.halted.Load()) && c.claim(resting) {
+	if (c.own.Edges()&event.In != 0 || c.aborted.Load() || c.halted.Load()) && c.claim(resting) {
 		c.onLoop = loop
 		return true
 	}
@@ -161,7 +161,7 @@ func (c *conn) rest() bool {
 // do with the connection.
 func (c *conn) awaitRequest() bool {
 	c.room(smallBuffer)
-	if c.sock == nil {
+	if !c.onSocket() {
 		if c.fill(c.p.cfg.IdleTimeout) != nil {
 			c.end()
 			return false
@@ -292,6 +292,7 @@ func (x *exchange) replyIsThere() (bool, error) {
 	if err := up.fillNow(); err != nil {
 		return false, err
 	}
+	up.borrowFields()
 	n, bad := up.res.Parse(up.buffered(), 0, x.head, x.c.p.cfg.heads)
 	if bad != nil || n == 0 || up.res.Status < 200 && (up.res.Status != http.StatusSwitchingProtocols || !x.upgrade) {
 		return false, nil

@@ -60,6 +60,10 @@ type Config struct {
 	MaxHeaderBytes      int   // a request's or reply's head; 0: 16 KiB
 	MaxBodyBytes        int64 // a request's body; 0: 100 MiB
 
+	// Loops is the number of event loops that carry connections. 0: one. Negative: none; goroutines carry everything, as
+	// they do on systems without epoll.
+	Loops int
+
 	// OnOutcome is told how each attempt at a backend ended, for the client at that address; it must not block. nil:
 	// nobody is.
 	OnOutcome func(b *routing.Backend, o Outcome, client netip.Addr)

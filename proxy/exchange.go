@@ -18,7 +18,8 @@ import (
 type exchange struct {
 	c       *conn
 	req     http1.Request
-	headLen int // of req, at the start of the client's buffer
+	lent    *fieldList // for the fields of req, until serialise has made use of them
+	headLen int        // of req, at the start of the client's buffer
 	facts
 
 	decision  routing.Decision
@@ -55,6 +56,7 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 func newExchange(c *conn) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.c = c
+	x.lent = lend(&x.req.Fields)
 	c.p.busy.Add(1)
 	return x
 }
@@ -72,12 +74,19 @@ func (x *exchange) end() {
 		x.decision.Hold.Release()
 	}
 	x.logRequest()
+	x.forgetFields()
 	giveBuffer(x.wire)
 	x.c.p.heldBodies.Add(-x.heldSize)
 	x.c.p.busy.Add(-1)
 	clear(x.tried)
 	*x = exchange{req: x.req, facts: facts{origin: x.origin[:0]}, tried: x.tried[:0], access: access{path: x.access.path}}
 	exchanges.Put(x)
+}
+
+// forgetFields gives back the array of the request's fields.
+func (x *exchange) forgetFields() {
+	x.lent.reclaim(&x.req.Fields)
+	x.lent = nil
 }
 
 // run carries one request from its parsed head to the last byte of its reply; true says that the connection can take
@@ -214,7 +223,7 @@ func (x *exchange) send() error {
 // sendNow sends the request as far as the backend takes it at once. One that is being dialled may well have accepted by
 // now.
 func (x *exchange) sendNow() error {
-	n, err := x.up.writeRaw(x.wire, false)
+	n, err := x.up.sock.TryWrite(x.wire)
 	switch {
 	case isAgain(err) && x.up.dialling:
 		return errDialling
@@ -236,7 +245,7 @@ func (x *exchange) connected() bool {
 	switch {
 	case x.up.aborted.Load() || x.c.aborted.Load():
 		return x.concludeAttempt(&failure{dialling, errAborted})
-	case x.up.sock.Edges()&event.Out == 0:
+	case x.up.own.Edges()&event.Out == 0:
 		return x.leave(leftToWait, (*exchange).connected) // it was another event
 	}
 	if err := x.up.own.Err(); err != nil {
@@ -274,7 +283,7 @@ func (x *exchange) sent() error {
 
 // parks says that nobody needs to wait for the reply.
 func (x *exchange) parks() bool {
-	return x.c.sock != nil && x.up.sock != nil && x.upload == nil && x.search == nil
+	return x.c.onSocket() && x.up.onSocket() && x.upload == nil && x.search == nil
 }
 
 // dialTimeout is how long a dial may take. In a search others wait for its turn.
@@ -376,6 +385,7 @@ func (x *exchange) readReplyHead() error {
 		up.parsed = false
 		return nil
 	}
+	up.borrowFields()
 	for seen := 0; ; {
 		n, bad := up.res.Parse(up.buffered(), seen, x.head, x.c.p.cfg.heads)
 		if bad != nil {

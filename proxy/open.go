@@ -32,7 +32,7 @@ func (c *conn) open() error {
 		below = &prefixed{Conn: c.nc, rest: rest}
 	}
 	layer := tls.Server(below, c.p.cfg.TLS)
-	c.layer, c.sock, c.raw, c.secure = layer, nil, nil, true
+	c.layer, c.sock, c.secure = layer, nil, true
 	return layer.HandshakeContext(ctx)
 }
 

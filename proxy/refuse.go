@@ -200,11 +200,11 @@ func (p *Proxy) turnAway(nc net.Conn) {
 	var s stream
 	s.init(nc)
 	defer s.close()
-	if p.cfg.TLS != nil || s.wrapped() {
+	if p.cfg.TLS != nil || s.sock == nil {
 		return
 	}
 	x := exchange{closing: true}
-	s.writeRaw(x.appendAnswer(nil, tooMany), false)
+	s.sock.TryWrite(x.appendAnswer(nil, tooMany))
 	closeWrite(nc)
-	s.readRaw(false) // a request that is there already would have close send an RST
+	s.tryRead() // a request that is there already would have close send an RST
 }

@@ -19,18 +19,12 @@ var errAborted = errors.New("connection aborted")
 // One goroutine reads it and one, possibly another, writes it; abort is anybody's. It holds a buffer only while there
 // are bytes in it, and sets a deadline only when it has to wait: an exchange whose bytes are there costs neither.
 type stream struct {
-	nc    net.Conn        // the connection itself; its deadlines and Close may be used from any goroutine
-	layer net.Conn        // what is read and written: nc, or TLS over it
-	sock  *event.Socket   // nc, if that is a socket on an event loop and nothing is layered over it
-	raw   syscall.RawConn // of nc, if that is a plain socket elsewhere; TLS and other wrappers have neither: then layer.Read and layer.Write serve
+	nc    net.Conn // the connection itself; its deadlines and Close may be used from any goroutine
+	layer net.Conn // what is read and written: nc, or TLS over it
+	sock  socket   // nc, if that is a socket and nothing is layered over it; nil: layer.Read and layer.Write serve
 
 	buf  []byte // lent by takeBuffer; nil while nothing is buffered
 	r, w int    // buf[r:w] has been read and not consumed
-
-	reading  attempt // what tryRead reads into, and what came of it
-	writing  attempt
-	tryRead  func(fd uintptr) bool // method values, made once: a closure per call would allocate
-	tryWrite func(fd uintptr) bool
 
 	full bool // the last read filled the buffer: there is probably more
 
@@ -41,33 +35,28 @@ type stream struct {
 	halted  atomic.Bool // no more waits for bytes to read
 }
 
-// attempt is one system call's worth of reading or writing.
-type attempt struct {
-	p    []byte
-	n    int
-	err  error
-	wait bool // stay in the call until the descriptor is ready
+// socket is a connection that can be read and written without waiting: what cannot be done at once fails with EAGAIN. It
+// is an event.Socket or, where there is no loop, a netSocket.
+type socket interface {
+	TryRead(p []byte) (int, error)
+	TryWrite(p []byte) (int, error)
+	AwaitRead() error // as long as the deadlines of the connection allow
+	AwaitWrite() error
 }
 
 func (s *stream) init(nc net.Conn) {
 	s.nc, s.layer = nc, nc
-	var sc syscall.Conn
-	switch nc := nc.(type) {
-	case *event.Socket:
-		s.sock = nc
-		return
-	case *net.TCPConn:
-		sc = nc
-	case *net.UnixConn:
-		sc = nc
-	default: // a wrapper may well turn the socket's bytes into others
+	if own, ok := nc.(*event.Socket); ok {
+		s.sock = own
 		return
 	}
-	if raw, err := sc.SyscallConn(); err == nil {
-		s.raw = raw
-		s.tryRead = s.readOnce
-		s.tryWrite = s.writeOnce
-	}
+	s.sock = plainSocket(nc)
+}
+
+// onSocket says that an event loop tells what happens to the connection, and that nothing is layered over it.
+func (s *stream) onSocket() bool {
+	_, ok := s.sock.(*event.Socket)
+	return ok
 }
 
 // buffered returns the bytes that have been read and not consumed. They stay valid until the next call of fill,
@@ -119,20 +108,40 @@ func (s *stream) fill(timeout time.Duration) error {
 	if s.aborted.Load() || s.halted.Load() {
 		return errAborted
 	}
-	if s.wrapped() {
+	if s.sock == nil {
 		return s.fillWrapped(timeout)
 	}
-	n, err := s.readRaw(false)
-	if err == syscall.EAGAIN {
+	n, err := s.tryRead()
+	if isAgain(err) {
 		if err = s.readDeadline(timeout); err == nil {
-			n, err = s.readRaw(true)
+			n, err = s.awaitRead()
 		}
 	}
 	return s.took(n, err)
 }
 
-// wrapped says that the stream is not a socket and nothing else.
-func (s *stream) wrapped() bool { return s.raw == nil && s.sock == nil }
+// tryRead reads into the buffer's free part, taking a buffer only once there are bytes for it: what waits holds none.
+func (s *stream) tryRead() (int, error) {
+	if s.buf == nil {
+		s.buf = takeBuffer(smallBuffer)
+	}
+	n, err := s.sock.TryRead(s.buf[s.w:])
+	if n == 0 {
+		s.release()
+	}
+	return n, err
+}
+
+func (s *stream) awaitRead() (n int, err error) {
+	for {
+		if err := s.sock.AwaitRead(); err != nil {
+			return 0, err
+		}
+		if n, err = s.tryRead(); !isAgain(err) {
+			return n, err
+		}
+	}
+}
 
 func (s *stream) fillWrapped(timeout time.Duration) error {
 	if s.buf == nil {
@@ -153,7 +162,7 @@ func (s *stream) fillNow() error {
 	if s.aborted.Load() || s.halted.Load() {
 		return errAborted
 	}
-	return s.took(s.readRaw(false))
+	return s.took(s.tryRead())
 }
 
 // isAgain says that there was nothing to be read.
@@ -215,25 +224,32 @@ func (s *stream) write(p []byte, timeout time.Duration) error {
 
 // writeSome sends what the other side takes of p, at least a byte, or for a wrapped connection up to 32 KiB.
 func (s *stream) writeSome(p []byte, timeout time.Duration) (int, error) {
-	if !s.wrapped() {
-		if n, err := s.writeRaw(p, false); err != syscall.EAGAIN {
-			return n, err
+	if s.sock == nil {
+		if err := s.deadline(s.nc.SetWriteDeadline, timeout); err != nil {
+			return 0, err
 		}
+		return s.layer.Write(p[:min(len(p), largeBuffer)])
+	}
+	n, err := s.sock.TryWrite(p)
+	if !isAgain(err) {
+		return n, err
 	}
 	if err := s.deadline(s.nc.SetWriteDeadline, timeout); err != nil {
 		return 0, err
 	}
-	if !s.wrapped() {
-		return s.writeRaw(p, true)
+	for isAgain(err) {
+		if err = s.sock.AwaitWrite(); err == nil {
+			n, err = s.sock.TryWrite(p)
+		}
 	}
-	return s.layer.Write(p[:min(len(p), largeBuffer)])
+	return n, err
 }
 
 // writeOnLoop sends what the other side takes of p at once; a goroutine is to send the rest.
 func (s *stream) writeOnLoop(p []byte) error {
 	if len(s.unsent) == 0 {
-		n, err := s.writeRaw(p, false)
-		if err != nil && err != syscall.EAGAIN {
+		n, err := s.sock.TryWrite(p)
+		if err != nil && !isAgain(err) {
 			return s.explain(err)
 		}
 		p = p[n:]
@@ -275,6 +291,17 @@ func (s *stream) discard() {
 func (s *stream) close() {
 	s.layer.Close()
 	s.discard()
+}
+
+// quiet says that an idle connection is open and that its peer has sent nothing since: surplus bytes or a FIN after a
+// complete reply must never become the next request's answer. It reads rather than peeks, because a connection that
+// has anything to say is dropped.
+func (s *stream) quiet() bool {
+	if s.sock == nil || s.w > s.r {
+		return false
+	}
+	_, err := s.tryRead()
+	return isAgain(err)
 }
 
 // isTimeout says that the peer stayed silent, or did not read, for too long.

@@ -58,7 +58,8 @@ type upConn struct {
 	keepFor  time.Duration // how long it may lie idle, from the backend's Keep-Alive
 
 	res     http1.Response
-	headLen int // of res, at the start of the buffer
+	lent    *fieldList // for the fields of res; nil while no reply is there
+	headLen int        // of res, at the start of the buffer
 }
 
 func newUpstream(b *routing.Backend, source net.Addr, loops []*event.Loop) (*upstream, error) {
@@ -212,7 +213,8 @@ func (c *upConn) abort() {
 // put takes back a connection whose exchange has ended exactly where its reply said.
 func (u *upstream) put(c *upConn) {
 	c.release()
-	c.unsent = nil
+	c.lent.reclaim(&c.res.Fields)
+	c.lent, c.unsent = nil, nil
 	if c.sock == nil {
 		c.nc.SetReadDeadline(time.Time{}) // an old one would make quiet see nothing
 	}
@@ -226,6 +228,13 @@ func (u *upstream) put(c *upConn) {
 	u.mu.Unlock()
 	if !keep {
 		c.close()
+	}
+}
+
+// borrowFields gets an array for the fields of a reply, until put.
+func (c *upConn) borrowFields() {
+	if c.lent == nil {
+		c.lent = lend(&c.res.Fields)
 	}
 }
 

@@ -53,6 +53,7 @@ func startProxy(t testing.TB, n int, change func(*proxy.Config)) *rig {
 func (g *rig) start(t testing.TB, cfg proxy.Config) {
 	t.Helper()
 	var err error
+	cfg.Loops = loops
 	if cfg.Router == nil {
 		cfg.Router, err = routing.NewRouter(routing.Config{Pool: cfg.Pool, Sessions: cfg.Sessions, SIDTag: cfg.SIDTag})
 		if err != nil {

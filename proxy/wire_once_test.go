@@ -168,6 +168,9 @@ func TestClientLeaves(t *testing.T) {
 		"by half a FIN":                 func(c *client) { _ = c.CloseWrite() },
 		"by FIN behind another request": func(c *client) { c.send(plainGet); c.Close() },
 	} {
+		if loops < 0 && bytesBefore[name] {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := startProxy(t, 1, nil)
