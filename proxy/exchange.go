@@ -93,9 +93,9 @@ func (x *exchange) run() bool {
 	return x.carry()
 }
 
-// place asks the router; end gives back the place that it reserves.
+// place asks for a place at a backend; end gives back the place that it reserves.
 func (x *exchange) place() error {
-	d, err := x.c.p.cfg.Router.Route(x.routingRequest())
+	d, err := x.route(nil)
 	x.decision, x.placed = d, err == nil
 	if !errors.Is(err, routing.ErrUnknownSession) {
 		x.c.p.stats.pins[d.Pin].Add(1)
@@ -221,7 +221,7 @@ func (x *exchange) placeElsewhere() bool {
 		return false
 	}
 	x.tried = append(x.tried, x.decision.Backend)
-	d, err := x.c.p.cfg.Router.RouteExcept(x.routingRequest(), x.tried)
+	d, err := x.route(x.tried)
 	if err != nil {
 		return false
 	}
