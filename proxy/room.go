@@ -102,9 +102,9 @@ func (r *room) enter(req routing.Request, tried []*routing.Backend) (routing.Dec
 		return g.decision, nil, g.err
 	}
 	r.noteRush(g.since)
-	if len(r.queue) >= r.size || r.patience < 0 {
+	if r.patience < 0 || len(r.queue) >= r.size {
 		r.counts.full++
-		return routing.Decision{}, nil, cmp.Or(g.why, errPaced)
+		return routing.Decision{}, nil, r.refusal(g)
 	}
 	g.served = make(chan struct{})
 	r.queue = append(r.queue, g)
@@ -143,9 +143,17 @@ func (r *room) leave(g *guest, why error) (routing.Decision, error) {
 	r.settle(g, time.Now())
 	if why == nil {
 		r.counts.late++
-		why = cmp.Or(g.why, errPaced)
+		why = r.refusal(g)
 	}
 	return routing.Decision{}, why
+}
+
+// refusal is why g is refused: what it waits for, or what those before it wait for, should nobody have looked yet.
+func (r *room) refusal(g *guest) error {
+	if g.why == nil && len(r.queue) > 0 {
+		g = r.queue[0]
+	}
+	return cmp.Or(g.why, errPaced)
 }
 
 // settle notes that g, which is not in the queue any more, has ceased to wait.
