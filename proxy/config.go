@@ -43,6 +43,9 @@ type Config struct {
 	ProxyProtocol bool
 	// TLS serves clients over TLS. nil: in the clear. Its NextProtos should be http/1.1 alone.
 	TLS *tls.Config
+	// BackendTLS is how backends with https URLs are spoken to; a ServerName in it is expected of each of them. nil: with
+	// the system's roots, and the host of the URL.
+	BackendTLS *tls.Config
 	// SourceAddress is the local address that backends are dialled from. Zero: the system chooses.
 	SourceAddress netip.Addr
 
@@ -175,4 +178,15 @@ func (c *Config) sourceAddr() net.Addr {
 		return nil
 	}
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.SourceAddress, 0))
+}
+
+// backendTLS is how a backend of that host is spoken to.
+func (c *Config) backendTLS(host string) *tls.Config {
+	to := c.BackendTLS.Clone()
+	if to == nil {
+		to = &tls.Config{}
+	}
+	setDefault(&to.ServerName, host)
+	to.NextProtos = []string{"http/1.1"}
+	return to
 }

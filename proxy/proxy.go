@@ -185,7 +185,7 @@ func (p *Proxy) upstreamOf(b *routing.Backend) (*upstream, error) {
 	if u, ok := p.upstreams.Load(b); ok {
 		return u.(*upstream), nil
 	}
-	u, err := newUpstream(b, p.cfg.sourceAddr())
+	u, err := newUpstream(b, &p.cfg)
 	if err != nil {
 		return nil, err
 	}
