@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,6 +151,7 @@ func TestMetricsOfTraffic(t *testing.T) {
 	done := make(chan string)
 	go func() { done <- poll("&sid=" + tagged) }()
 	<-waiting
+	d.awaitSeries("holdfast_requests_in_flight", 1) // a reply is there a moment before its request is over
 	d.wantSeries("while a poll waits", map[string]float64{
 		`holdfast_requests_total{pin="new"}`:       1,
 		`holdfast_requests_total{pin="tag"}`:       1,
@@ -200,9 +202,11 @@ func TestMetricsOfHandshakes(t *testing.T) {
 }
 
 func TestMetricsOfHealthAndDiscovery(t *testing.T) {
-	health := map[string]admin.Health{"a": {Status: "up"}, "b": {Status: "down"}}
+	var panicked atomic.Bool
 	d := openDesk(t, named("a", "b"), func(c *admin.Config) {
-		c.Health = func() map[string]admin.Health { return health }
+		c.Health = func() map[string]admin.Health {
+			return map[string]admin.Health{"a": {Status: "up"}, "b": {Status: "down", Panic: panicked.Load()}}
+		}
 		c.Sources = func() []admin.Source {
 			return []admin.Source{{Name: "file:///x", Backends: 2, Failures: 3, Failing: true}, {Name: "dns://y:1"}}
 		}
@@ -214,6 +218,6 @@ func TestMetricsOfHealthAndDiscovery(t *testing.T) {
 		`holdfast_discovery_failures_total{source="file:///x"}`: 3,
 		`holdfast_discovery_backends{source="file:///x"}`:       2,
 	})
-	health["b"] = admin.Health{Status: "down", Panic: true}
+	panicked.Store(true)
 	d.wantSeries("in panic", map[string]float64{`holdfast_panic`: 1})
 }
