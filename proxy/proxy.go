@@ -65,7 +65,7 @@ func New(cfg Config) (*Proxy, error) {
 		searches:  searches{bySID: make(map[string]*search)},
 	}
 	p.seekGate = newGate(cfg.SeekRate, p.stop)
-	p.room = newRoom(&p.cfg, p.stop)
+	p.room = newRoom(p)
 	cfg.Pool.OnChange(p.backendRemoved)
 	return p, nil
 }

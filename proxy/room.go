@@ -57,14 +57,18 @@ type roomCounts struct {
 // errPaced says that a handshake would exceed a rate.
 var errPaced = errors.New("proxy: more handshakes than the rate allows")
 
-func newRoom(c *Config, stop <-chan struct{}) *room {
+func newRoom(p *Proxy) *room {
+	c := &p.cfg
 	r := &room{
 		router: c.Router, rate: c.HandshakeRate, burst: c.HandshakeBurst,
-		patience: c.HandshakeWait, size: c.HandshakeQueue, stop: stop,
+		patience: c.HandshakeWait, size: c.HandshakeQueue, stop: p.stop,
 		total: newBucket(c.HandshakeRateTotal, c.HandshakeBurst),
 		each:  make(map[*routing.Backend]*bucket),
 	}
-	r.timer = time.AfterFunc(time.Hour, r.look)
+	r.timer = time.AfterFunc(time.Hour, func() {
+		defer p.recovered("letting handshakes in", nil)
+		r.look()
+	})
 	r.timer.Stop()
 	return r
 }

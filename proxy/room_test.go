@@ -38,7 +38,7 @@ func openRoom(t testing.TB, n int, change func(*Config, *routing.Config, []routi
 	if err := errors.Join(w.pool.Set(members), cfg.complete()); err != nil {
 		t.Fatal(err)
 	}
-	w.room = newRoom(&cfg, w.stop)
+	w.room = newRoom(&Proxy{cfg: cfg, stop: w.stop})
 	return w
 }
 

@@ -69,10 +69,7 @@ func (r *room) place(g *guest, now time.Time) bool {
 	g.why, g.bound = nil, nil
 	switch {
 	case errors.Is(g.err, errPaced), errors.Is(g.err, routing.ErrOverloaded):
-		g.why = g.err
-		if b := g.decision.Backend; b != nil {
-			g.bound = b
-		}
+		g.why, g.bound = g.err, g.decision.Backend
 		return false
 	case g.err != nil:
 		return true
