@@ -12,6 +12,7 @@ type access struct {
 	began  time.Time
 	path   []byte // without the query, which holds the sid; a copy
 	status int
+	waited time.Duration // for its turn or its place, as a handshake
 }
 
 // noteRequest begins a request's line in the access log.
@@ -42,6 +43,7 @@ func (x *exchange) logRequest() {
 		slog.String("sid", shortened(x.query.SID)),
 		slog.String("client", x.from.client.String()),
 		slog.Bool("upgrade", x.upgrade),
+		slog.Duration("waited", x.access.waited),
 		slog.Duration("took", time.Since(x.access.began)),
 	)
 }

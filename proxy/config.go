@@ -43,6 +43,9 @@ type Config struct {
 	ProxyProtocol bool
 	// TLS serves clients over TLS. nil: in the clear. Its NextProtos should be http/1.1 alone.
 	TLS *tls.Config
+	// BackendTLS is how backends with https URLs are spoken to; a ServerName in it is expected of each of them. nil: with
+	// the system's roots, and the host of the URL.
+	BackendTLS *tls.Config
 	// SourceAddress is the local address that backends are dialled from. Zero: the system chooses.
 	SourceAddress netip.Addr
 
@@ -63,6 +66,17 @@ type Config struct {
 	// Loops is the number of event loops that carry connections. 0: one. Negative: none; goroutines carry everything, as
 	// they do on systems without epoll.
 	Loops int
+
+	// HandshakeRate bounds how many sessions clients may open in a second at each backend, and HandshakeRateTotal at all
+	// together. 0: no bound. Requests of live sessions are not bounded.
+	HandshakeRate, HandshakeRateTotal int
+	// HandshakeBurst is how many of each rate may come at once after a quiet time. 0: a second's worth.
+	HandshakeBurst int
+	// HandshakeWait is how long a request that opens a session may wait for its turn, or for a place where every backend
+	// is at its MaxSessions. 0: 10 s; below: not at all.
+	HandshakeWait time.Duration
+	// HandshakeQueue is how many may wait. 0: 10,000.
+	HandshakeQueue int
 
 	// OnOutcome is told how each attempt at a backend ended, for the client at that address; it must not block. nil:
 	// nobody is.
@@ -97,6 +111,7 @@ const (
 )
 
 const (
+	maxRate       = 1_000_000         // a second, of whatever
 	sweepSessions = 100_000           // sessions looked at per sweep at most
 	lingerTime    = time.Second       // how long a refused client's remaining bytes are read
 	lingerBytes   = 256 << 10         // and how many of them
@@ -108,23 +123,8 @@ const (
 
 // complete checks the fields and puts in the defaults.
 func (c *Config) complete() error {
-	switch {
-	case c.Pool == nil || c.Router == nil || c.Sessions == nil:
-		return fmt.Errorf("proxy: Config needs Pool, Router and Sessions")
-	case c.Cookie.Name == "io":
-		return fmt.Errorf(`proxy: Cookie.Name "io": want another name, Engine.IO servers set that one themselves`)
-	case c.Cookie.Partitioned && !c.Cookie.Secure:
-		return fmt.Errorf("proxy: Cookie.Partitioned: want Secure as well, browsers ignore the one without the other")
-	case c.MaxConnectionsPerIP < 0:
-		return fmt.Errorf("proxy: MaxConnectionsPerIP %d: want 0 for no bound, or more", c.MaxConnectionsPerIP)
-	case c.SeekRate < 0 || c.SeekRate > 1_000_000:
-		return fmt.Errorf("proxy: SeekRate %d: want 0 to 1,000,000", c.SeekRate)
-	case strings.ContainsAny(c.Cookie.Name, "=;, \t\r\n"):
-		return fmt.Errorf("proxy: Cookie.Name %q: want a token", c.Cookie.Name)
-	case c.ProxyProtocol && len(c.TrustedProxies) == 0 && !c.TrustUnix:
-		return fmt.Errorf("proxy: ProxyProtocol: want TrustedProxies as well, whose headers to believe")
-	case c.KeyQuery != "" && c.KeyHeader != "":
-		return fmt.Errorf("proxy: KeyQuery %q and KeyHeader %q: want one of them", c.KeyQuery, c.KeyHeader)
+	if err := c.check(); err != nil {
+		return err
 	}
 	setDefault(&c.ConnectTimeout, 3*time.Second)
 	setDefault(&c.HeaderTimeout, 5*time.Second)
@@ -134,11 +134,39 @@ func (c *Config) complete() error {
 	setDefault(&c.MaxHeaderBytes, 16<<10)
 	setDefault(&c.MaxBodyBytes, 100<<20)
 	setDefault(&c.SeekRate, 1000)
+	setDefault(&c.HandshakeWait, 10*time.Second)
+	setDefault(&c.HandshakeQueue, 10_000)
 	setDefault(&c.Cookie.SameSite, http.SameSiteLaxMode)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.heads = http1.Limits{HeadBytes: c.MaxHeaderBytes, BodyBytes: c.MaxBodyBytes}
+	return nil
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.Pool == nil || c.Router == nil || c.Sessions == nil:
+		return fmt.Errorf("proxy: Config needs Pool, Router and Sessions")
+	case c.Cookie.Name == "io":
+		return fmt.Errorf(`proxy: Cookie.Name "io": want another name, Engine.IO servers set that one themselves`)
+	case c.Cookie.Partitioned && !c.Cookie.Secure:
+		return fmt.Errorf("proxy: Cookie.Partitioned: want Secure as well, browsers ignore the one without the other")
+	case c.MaxConnectionsPerIP < 0:
+		return fmt.Errorf("proxy: MaxConnectionsPerIP %d: want 0 for no bound, or more", c.MaxConnectionsPerIP)
+	case c.SeekRate < 0 || c.SeekRate > maxRate:
+		return fmt.Errorf("proxy: SeekRate %d: want 0 to 1,000,000", c.SeekRate)
+	case c.HandshakeRate < 0 || c.HandshakeRate > maxRate || c.HandshakeRateTotal < 0 || c.HandshakeRateTotal > maxRate:
+		return fmt.Errorf("proxy: HandshakeRate %d, HandshakeRateTotal %d: want 0 to 1,000,000", c.HandshakeRate, c.HandshakeRateTotal)
+	case c.HandshakeBurst < 0 || c.HandshakeQueue < 0:
+		return fmt.Errorf("proxy: HandshakeBurst %d, HandshakeQueue %d: want 0 for the default, or more", c.HandshakeBurst, c.HandshakeQueue)
+	case strings.ContainsAny(c.Cookie.Name, "=;, \t\r\n"):
+		return fmt.Errorf("proxy: Cookie.Name %q: want a token", c.Cookie.Name)
+	case c.ProxyProtocol && len(c.TrustedProxies) == 0 && !c.TrustUnix:
+		return fmt.Errorf("proxy: ProxyProtocol: want TrustedProxies as well, whose headers to believe")
+	case c.KeyQuery != "" && c.KeyHeader != "":
+		return fmt.Errorf("proxy: KeyQuery %q and KeyHeader %q: want one of them", c.KeyQuery, c.KeyHeader)
+	}
 	return nil
 }
 
@@ -154,4 +182,15 @@ func (c *Config) sourceAddr() net.Addr {
 		return nil
 	}
 	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.SourceAddress, 0))
+}
+
+// backendTLS is how a backend of that host is spoken to.
+func (c *Config) backendTLS(host string) *tls.Config {
+	to := c.BackendTLS.Clone()
+	if to == nil {
+		to = &tls.Config{}
+	}
+	setDefault(&to.ServerName, host)
+	to.NextProtos = []string{"http/1.1"}
+	return to
 }

@@ -159,8 +159,10 @@ func (c *conn) attach(up *upConn, sending bool) {
 
 func (c *conn) detach() {
 	c.watch.Disarm()
-	c.up.carries.Store(nil)
-	c.up = nil
+	if c.up != nil {
+		c.up.carries.Store(nil)
+		c.up = nil
+	}
 }
 
 // left says that the client has left, so that nobody is there to be answered.

@@ -23,7 +23,7 @@ type exchange struct {
 	facts
 
 	decision  routing.Decision
-	placed    bool               // decision holds a place that end gives back
+	holds     bool               // decision holds a place that end gives back
 	tried     []*routing.Backend // those that could not be dialled
 	firstDial time.Time          // when dialling the first of them began
 
@@ -43,9 +43,11 @@ type exchange struct {
 	early   bool // the reply has come before the request was sent whole
 	retried bool // the one attempt after a reused connection's death has been made
 
-	access access
-	left   leaving // to whom the last step has left it
-	next   stage   // what is to be done then
+	access  access
+	left    leaving // to whom the last step has left it
+	next    stage   // what is to be done then
+	guest   *guest  // what next waits for, if that is a place
+	failure error   // what next is about, if that is a failure
 
 	answered bool // some of the reply has reached the client
 	closing  bool // the client's connection ends with this exchange
@@ -67,7 +69,7 @@ func (x *exchange) end() {
 	if x.closing && x.req.KeepAlive {
 		x.c.linger = true // the client did not ask for it, and may have sent its next request
 	}
-	if x.placed {
+	if x.holds {
 		if x.leaves || x.c.left() {
 			x.decision.Hold.Leave()
 		}
@@ -95,12 +97,24 @@ func (x *exchange) run() bool {
 	if err := x.identify(); err != nil {
 		return x.refuse(err)
 	}
-	if err := x.place(); errors.Is(err, routing.ErrUnknownSession) && x.maySeek() {
+	return x.placed(x.route(nil))
+}
+
+// placed goes on with what the router has decided; end gives back the place that it has reserved.
+func (x *exchange) placed(d routing.Decision, err error) bool {
+	if err == errMustWait {
+		return x.leave(leftToGoroutine, (*exchange).awaitPlace)
+	}
+	x.decision, x.holds = d, err == nil
+	if !errors.Is(err, routing.ErrUnknownSession) {
+		x.c.p.stats.pins[d.Pin].Add(1)
+	} else if x.maySeek() {
 		if x.c.onLoop {
 			return x.leave(leftToGoroutine, (*exchange).seek)
 		}
 		return x.seek()
-	} else if err != nil {
+	}
+	if err != nil {
 		return x.refuse(err)
 	}
 	if err := x.collect(); err != nil {
@@ -109,15 +123,8 @@ func (x *exchange) run() bool {
 	return x.carry()
 }
 
-// place asks the router; end gives back the place that it reserves.
-func (x *exchange) place() error {
-	d, err := x.c.p.cfg.Router.Route(x.routingRequest())
-	x.decision, x.placed = d, err == nil
-	if !errors.Is(err, routing.ErrUnknownSession) {
-		x.c.p.stats.pins[d.Pin].Add(1)
-	}
-	return err
-}
+// awaitPlace is the step of a handshake that has to wait for its place.
+func (x *exchange) awaitPlace() bool { return x.placed(x.wait()) }
 
 // carry brings the request to its backend and the reply to the client.
 func (x *exchange) carry() bool { return x.concludeAttempt(x.attempt()) }
@@ -135,9 +142,14 @@ func (x *exchange) concludeAttempt(err error) bool {
 		return x.leave(leftToWait, (*exchange).connected)
 	case errUnsent:
 		return x.leave(leftToGoroutine, (*exchange).sendRest)
+	case errFailed:
+		return x.leave(leftToGoroutine, (*exchange).failed)
 	}
 	return x.fail(err)
 }
+
+// failed is the step that follows a failure on the loop.
+func (x *exchange) failed() bool { return x.concludeAttempt(x.failure) }
 
 // What an attempt returns that is not over.
 var (
@@ -145,6 +157,8 @@ var (
 	errMustDial = errors.New("the backend must be dialled")
 	errDialling = errors.New("the backend is being dialled")
 	errUnsent   = errors.New("the backend has not taken all of the request")
+	errFailed   = errors.New("a goroutine must decide what follows from a failure")
+	errMustWait = errors.New("a place at a backend must be waited for")
 )
 
 // attemptRepeated attempts until an attempt succeeds or must not be repeated.
@@ -157,6 +171,10 @@ func (x *exchange) repeated(err error) error {
 		switch err {
 		case errParked, errMustDial, errDialling, errUnsent:
 			return err
+		}
+		if err != nil && x.c.onLoop {
+			x.failure = err
+			return errFailed
 		}
 		stale := err != nil && !isTimeout(err) && x.staleReuse()
 		if !stale {
@@ -334,7 +352,7 @@ func (x *exchange) placeElsewhere() bool {
 		return false
 	}
 	x.tried = append(x.tried, x.decision.Backend)
-	d, err := x.c.p.cfg.Router.RouteExcept(x.routingRequest(), x.tried)
+	d, err := x.route(x.tried)
 	if err != nil {
 		return false
 	}

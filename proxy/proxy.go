@@ -32,6 +32,7 @@ type Proxy struct {
 	searches  searches
 	perIP     perIP
 	seekGate  *gate
+	room      *room
 	stats     stats
 
 	mu        sync.Mutex
@@ -71,6 +72,7 @@ func New(cfg Config) (*Proxy, error) {
 	}
 	p.wheel = event.NewWheel(p.now, time.After)
 	p.seekGate = newGate(cfg.SeekRate, p.stop)
+	p.room = newRoom(p)
 	cfg.Pool.OnChange(p.backendRemoved)
 	return p, nil
 }
@@ -208,7 +210,7 @@ func (p *Proxy) upstreamOf(b *routing.Backend) (*upstream, error) {
 	if u, ok := p.upstreams.Load(b); ok {
 		return u.(*upstream), nil
 	}
-	u, err := newUpstream(b, p.cfg.sourceAddr(), p.relay.Loops())
+	u, err := newUpstream(b, &p.cfg, p.relay.Loops())
 	if err != nil {
 		return nil, err
 	}
@@ -247,13 +249,15 @@ func (p *Proxy) backendRemoved(ch routing.Change) {
 	if ch.To != routing.Removed {
 		return
 	}
+	p.room.forget(ch.Backend)
 	if u, ok := p.upstreams.LoadAndDelete(ch.Backend); ok {
 		u.(*upstream).end()
 		u.(*upstream).sweep(time.Time{})
 	}
 }
 
-// sweep does the work that no request does: closing idle upstream connections and forgetting expired sessions.
+// sweep does the work that no request does: closing idle upstream connections, forgetting expired sessions, and telling
+// of handshakes that wait.
 func (p *Proxy) sweep() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -272,6 +276,7 @@ func (p *Proxy) sweepOnce(now time.Time) {
 	p.upstreams.Range(func(_, u any) bool { u.(*upstream).sweep(now); return true })
 	p.cfg.Sessions.Sweep(sweepSessions)
 	p.cfg.Pool.Sweep()
+	p.room.report(now, p.log)
 }
 
 // Shutdown ends the proxy in order: it stops accepting, answers every further request with "Connection: close", lets

@@ -26,9 +26,14 @@ var (
 	timedOut   = answer{http.StatusGatewayTimeout, plainText, "gateway timeout\n"}
 	noBackend  = answer{http.StatusServiceUnavailable, plainText, "no backend available\n"}
 	overloaded = answer{http.StatusServiceUnavailable, plainText, "all backends are at their limit\n"}
+	crowded    = answer{http.StatusServiceUnavailable, plainText, "too many clients are connecting\n"}
 	tooMany    = answer{http.StatusServiceUnavailable, plainText, "too many connections\n"}
 	innerFault = answer{http.StatusInternalServerError, plainText, "internal error\n"}
 )
+
+// retryAfter is, in seconds, when a client that is refused for want of room should come back. Socket.IO's clients go by
+// their own backing off, from 1 to 5 s.
+const retryAfter = "5"
 
 // unknownSession is what Engine.IO itself says of a sid that nobody owns: the client opens a new session.
 func unknownSession(upgrade bool) answer {
@@ -48,6 +53,8 @@ func (x *exchange) refuse(err error) bool {
 		return x.reply(unknownSession(x.upgrade))
 	case errors.Is(err, routing.ErrOverloaded):
 		return x.reply(overloaded)
+	case errors.Is(err, errPaced):
+		return x.reply(crowded)
 	case errors.Is(err, routing.ErrNoBackend):
 		return x.reply(noBackend)
 	}
@@ -175,6 +182,9 @@ func (x *exchange) appendAnswer(dst []byte, a answer) []byte {
 	dst = http1.AppendField(dst, "Cache-Control", "no-store")
 	if a.status == http.StatusMethodNotAllowed {
 		dst = http1.AppendField(dst, "Allow", http1.Allowed)
+	}
+	if a == crowded || a == overloaded {
+		dst = http1.AppendField(dst, "Retry-After", retryAfter)
 	}
 	dst = appendCORS(dst, x.origin)
 	dst = append(x.appendConnection(dst), "\r\n"...)

@@ -98,7 +98,7 @@ func (x *exchange) askAbout(s *search, b *routing.Backend) (over, more bool) {
 	x.asking = true
 	x.c.p.stats.asked.Add(1)
 	x.decision.Backend, x.decision.Pin, x.decision.Hold = b, routing.PinSought, b.Hold()
-	x.placed, x.presumed, x.retried = true, false, false
+	x.holds, x.presumed, x.retried = true, false, false
 	if err := x.attemptRepeated(); err != nil {
 		over, more = x.unanswered(s, err)
 	} else {
@@ -107,7 +107,7 @@ func (x *exchange) askAbout(s *search, b *routing.Backend) (over, more bool) {
 	if !over {
 		x.dropUpstream()
 		x.decision.Hold.Release()
-		x.placed = false
+		x.holds = false
 	}
 	return over, more
 }
@@ -217,7 +217,7 @@ func (x *exchange) conclude(s *search) bool {
 	switch {
 	case owner != nil:
 		x.decision.Backend, x.decision.Hold = owner, owner.Hold()
-		x.placed = true
+		x.holds = true
 		if d, err := x.c.p.cfg.Router.Route(x.routingRequest()); err == nil {
 			x.decision.Hold.Release()
 			x.decision = d

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"sync/atomic"
+	"time"
 
 	"github.com/holdfast-proxy/holdfast/routing"
 )
@@ -26,6 +27,12 @@ type Stats struct {
 	Found         int64                 // how many of the searches came to a proof
 	NotUnderstood int64                 // replies to handshakes in which no sid was found
 
+	HandshakesWaiting int           // for their turn or a place, now
+	HandshakesWaited  int64         // had to wait
+	HandshakeWait     time.Duration // how long, all together
+	HandshakesFull    int64         // refused because too many waited
+	HandshakesLate    int64         // refused because they had waited for too long
+
 	Connections int64 // clients now, tunnels included
 	Requests    int64 // requests under way now, waiting polls included
 	Tunnels     int   // tunnels open now
@@ -43,6 +50,7 @@ func (p *Proxy) Stats() Stats {
 		Requests:      p.busy.Load(),
 		Tunnels:       p.relay.Len(),
 	}
+	p.room.addTo(&s)
 	for i := range p.stats.pins {
 		s.Pins[routing.Pin(i)] = p.stats.pins[i].Load()
 	}

@@ -26,7 +26,7 @@ func (x *exchange) tunnel() bool {
 		return false
 	}
 	up, c, hold := x.up, x.c, x.decision.Hold
-	x.up, x.placed = nil, false
+	x.up, x.holds = nil, false
 	up.home.forget(up)
 	up.nc.SetDeadline(time.Time{})
 	p, counted := c.p, c.counted

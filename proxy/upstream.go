@@ -62,19 +62,19 @@ type upConn struct {
 	headLen int        // of res, at the start of the buffer
 }
 
-func newUpstream(b *routing.Backend, source net.Addr, loops []*event.Loop) (*upstream, error) {
+func newUpstream(b *routing.Backend, cfg *Config, loops []*event.Loop) (*upstream, error) {
 	u, err := url.Parse(b.URL())
 	if err != nil {
 		return nil, fmt.Errorf("backend %s: %w", b.ID(), err)
 	}
 	up := &upstream{backend: b, network: "tcp", addr: u.Host, busy: make(map[*upConn]struct{}), loops: loops}
-	up.dialer = &net.Dialer{LocalAddr: source, KeepAlive: keepAlive, Control: bindLate}
+	up.dialer = &net.Dialer{LocalAddr: cfg.sourceAddr(), KeepAlive: keepAlive, Control: bindLate}
 	switch u.Scheme {
 	case "http":
 		up.addr = withPort(u, "80")
 	case "https":
 		up.addr = withPort(u, "443")
-		up.tls = &tls.Config{ServerName: u.Hostname(), NextProtos: []string{"http/1.1"}}
+		up.tls = cfg.backendTLS(u.Hostname())
 	case "unix":
 		up.network, up.addr, up.dialer = "unix", u.Path, &net.Dialer{}
 	default:

@@ -145,22 +145,3 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 }
-
-// TestOverload has as many sessions as the only backend may have: the next one is refused, those that live are not.
-func TestOverload(t *testing.T) {
-	t.Parallel()
-	g := startProxy(t, 1, nil)
-	if err := g.pool.Set([]routing.BackendConfig{{ID: "b0", URL: g.backend(0).url(), MaxSessions: 1}}); err != nil {
-		t.Fatal(err)
-	}
-	c := g.session(t, 0, "first")
-	full := said("503 Service Unavailable", asText, "all backends are at their limit\n", "")
-	if got := c.ask(handshake4); got.raw() != full {
-		t.Errorf("got %q, want %q", got.raw(), full)
-	}
-	for _, request := range []string{poll("first"), plainGet} {
-		if got := c.ask(request); got.raw() != ok {
-			t.Errorf("%.40q got %q", request, got.raw())
-		}
-	}
-}

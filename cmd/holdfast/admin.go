@@ -31,7 +31,7 @@ func (h *holdfast) openAdmin() (serve func(context.Context), err error) {
 	host, _, _ := net.SplitHostPort(addr)
 	server, err := admin.New(admin.Config{
 		Pool: h.pool, Sessions: h.options.router.Sessions, Proxy: h.proxy, SIDTag: h.options.proxy.SIDTag,
-		Health: h.health, Host: host, Version: version(), Logger: h.log,
+		Health: h.health, Sources: h.sources, Host: host, Version: version(), Logger: h.log,
 	})
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/holdfast-proxy/holdfast/proxy/admin"
 	"github.com/holdfast-proxy/holdfast/routing/discovery"
 )
 
@@ -58,6 +59,17 @@ func (h *holdfast) discover(ctx context.Context) {
 			h.discovery.Reload()
 		}
 	}
+}
+
+// sources is how each source of backends does, for the admin listener.
+func (h *holdfast) sources() (all []admin.Source) {
+	if h.discovery == nil {
+		return nil
+	}
+	for _, s := range h.discovery.States() {
+		all = append(all, admin.Source{Name: s.Source.String(), Backends: s.Backends, Failures: s.Failures, Failing: s.Failing})
+	}
+	return all
 }
 
 // awaitSources waits until every source was asked once, or ctx is done. A sid that comes before that would be refused,

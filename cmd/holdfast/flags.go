@@ -59,6 +59,8 @@ func flags() []cli.Flag {
 		repeated(traffic, "listen", "ADDR", "127.0.0.1:8080", "host:port or unix:/path to accept clients on; repeatable"),
 		repeated(traffic, "backend", "BACKEND", "", "[ID=]URL[,weight=N][,max-sessions=N][,backup]; repeatable; at least one, or --discover"),
 		repeated(traffic, "discover", "SOURCE", "", "dns://NAME:PORT, srv://NAME or file:///PATH, which list more backends; repeatable"),
+		flag(traffic, "backend-ca", "FILE", "", "PEM file of whom https backends' certificates must be from; empty: the system's"),
+		flag(traffic, "backend-tls-name", "NAME", "", "name on https backends' certificates; empty: the host of their URL"),
 		repeated(traffic, "engineio-path", "PATH", "", "path prefix of Engine.IO, repeatable; none: any request whose query has EIO"),
 
 		flag(pinning, "affinity", "LIST", "sid,cookie", "what pins a client: sid, cookie, query:NAME, header:NAME, ip"),
@@ -75,9 +77,12 @@ func flags() []cli.Flag {
 
 		flag(balancing, "balance", "NAME", "least-sessions", "least-sessions, round-robin, random or hash (of the client's IP)"),
 		flag(balancing, "balance-factor", "X", "1.25", "a cookie or a hash gives no backend more than X times the mean"),
+		flag(balancing, "slow-start", "TIME", "0s", "how long a backend's weight grows that was down or joins others; 0s: none"),
 
 		flag(health, "health-check", "KIND", "engineio", "engineio, http, tcp or off"),
 		flag(health, "health-path", "PATH", "auto", "path that checks ask for; auto: /socket.io/ for engineio, / for http"),
+		flag(health, "health-host", "HOST", "auto", "Host field of checks; auto: host and port of the backend's URL"),
+		flag(health, "health-status", "LIST", "auto", "statuses that an http check takes, such as 200,204; auto: 200 to 399"),
 		flag(health, "health-interval", "TIME", "2s", "time between two checks of a backend"),
 		flag(health, "health-timeout", "TIME", "1s", "time for one check"),
 		flag(health, "health-rise", "N", "2", "successful checks that bring a backend up"),
@@ -85,6 +90,7 @@ func flags() []cli.Flag {
 		flag(health, "max-fails", "N", "5", "bad replies in a row that eject a backend from new sessions; 0: never"),
 		flag(health, "fail-timeout", "TIME", "10s", "how long an ejection lasts; doubles when repeated"),
 		flag(health, "max-ejection-percent", "N", "50", "percentage of the backends ejected at most"),
+		flag(health, "panic-threshold", "N", "0", "use all backends, end no session while fewer than N % are well; 0: never"),
 
 		flag(timeouts, "connect-timeout", "TIME", "3s", "for dialling a backend"),
 		flag(timeouts, "header-timeout", "TIME", "5s", "for a request's whole head"),
@@ -97,6 +103,11 @@ func flags() []cli.Flag {
 		flag(limits, "max-connections-per-ip", "N", "0", "the same from one address (IPv6: /64), trusted proxies excepted; 0: no limit"),
 		flag(limits, "max-header-bytes", "SIZE", "16k", "size of a request's head"),
 		flag(limits, "max-body-bytes", "SIZE", "100m", "size of a request's body"),
+		flag(limits, "handshake-rate", "N", "0", "sessions opened per second at each backend; others wait; 0: no limit"),
+		flag(limits, "handshake-rate-total", "N", "0", "the same for all backends together"),
+		flag(limits, "handshake-burst", "N", "auto", "how many of each rate may come at once; auto: a second's worth"),
+		flag(limits, "handshake-wait", "TIME", "10s", "how long a handshake waits for that, or a place below max-sessions; then 503"),
+		flag(limits, "handshake-queue", "N", "10000", "handshakes that wait at most"),
 		flag(limits, "source-address", "IP", "", "local address to dial backends from"),
 
 		flag(edge, "trusted-proxies", "CIDRS", "", "comma-separated, unix: for unix sockets; whose X-Forwarded-* fields are believed"),

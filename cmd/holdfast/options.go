@@ -28,9 +28,12 @@ type options struct {
 	proxy    proxy.Config
 	health   healthcheck.Config
 	checks   string // engineio, http, tcp or off
-	path     string // what engineio and http checks ask for; "": what is usual
+	ask      healthcheck.Request
+	statuses []int // that an http check takes for well; none: the usual ones
 
 	tlsCert, tlsKey string
+	backendCA       string // PEM file for https backends; "": the system's
+	backendName     string // on their certificates; "": the host of their URL
 	shutdown        time.Duration
 	admin           string // where the admin listener is; "": there is none
 	logFormat       string
@@ -52,6 +55,7 @@ func readOptions(c *cli.Context) (options, error) {
 	o.readHealth(v)
 	o.readTimeouts(v)
 	o.readLimits(v)
+	o.readHandshakes(v)
 	o.readEdge(v)
 	o.shutdown = v.duration("shutdown-timeout")
 	o.readAdmin(v)
@@ -62,6 +66,7 @@ func readOptions(c *cli.Context) (options, error) {
 }
 
 func (o *options) readBackends(v *values) {
+	o.backendCA, o.backendName = v.text("backend-ca"), v.text("backend-tls-name")
 	list := v.list("backend")
 	if len(list)+len(v.list("discover")) == 0 {
 		v.fail(&usageError{"--backend: want at least one, such as --backend http://127.0.0.1:3000, or --discover"})
@@ -158,13 +163,8 @@ func (o *options) readBalancing(v *values) {
 }
 
 func (o *options) readHealth(v *values) {
-	o.checks = v.oneOf("health-check", "engineio", "http", "tcp", "off")
-	if path := v.text("health-path"); path != "auto" {
-		o.path = path
-		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?# ") {
-			v.fail(wrong("health-path", path, "auto, or a path that begins with /, without a query"))
-		}
-	}
+	o.readChecks(v)
+	o.readFleet(v)
 	o.health.Interval = v.positive("health-interval")
 	o.health.Timeout = v.positive("health-timeout")
 	o.health.Rise = v.count("health-rise", 1)

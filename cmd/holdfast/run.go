@@ -86,6 +86,9 @@ func build(o options, log *slog.Logger) (*holdfast, error) {
 	if err := h.loadCertificate(); err != nil {
 		return nil, err
 	}
+	if err := h.loadBackendTLS(); err != nil {
+		return nil, err
+	}
 	if err := h.buildChecker(); err != nil {
 		return nil, &usageError{err.Error()}
 	}
@@ -126,12 +129,12 @@ func (h *holdfast) buildChecker() (err error) {
 	c := h.options.health
 	c.Logger = h.log
 	c.OnChange = h.backendChanged
-	request := healthcheck.Request{Path: h.options.path}
+	c.OnWeight, c.OnPanic = h.weightChanged, h.panicChanged
 	switch h.options.checks {
 	case "engineio":
-		c.Probe = healthcheck.EngineIO(request, recognise)
+		c.Probe = healthcheck.EngineIO(h.options.ask, recognise)
 	case "http":
-		c.Probe = healthcheck.HTTP(request)
+		c.Probe = healthcheck.HTTP(h.options.ask, h.options.statuses...)
 	case "tcp":
 		c.Probe = healthcheck.TCP()
 	default:
@@ -147,23 +150,6 @@ func (h *holdfast) buildChecker() (err error) {
 // recognise says that a reply is Engine.IO's own word for a sid that it does not know.
 func recognise(status int, body []byte, sid string) bool {
 	return engineio.IsUnknownSID(status, body, sid, false)
-}
-
-// backendChanged carries a change of health to the pool, and ends what waits for a process that is dead.
-func (h *holdfast) backendChanged(c healthcheck.Change) {
-	h.pool.SetState(c.Target.ID, stateOf(c.To)) // first, so that the log says what is true
-	h.log.Log(context.Background(), levelOf(c.To), "backend "+c.To.String(),
-		"backend", c.Target.ID, "was", c.From.String(), "after", c.After, "err", c.Err)
-	if b := h.pool.Snapshot().ByID(c.Target.ID); b != nil && c.To == healthcheck.Down && !c.Refused {
-		h.proxy.End(b)
-	}
-}
-
-func levelOf(s healthcheck.Status) slog.Level {
-	if s == healthcheck.Up {
-		return slog.LevelInfo
-	}
-	return slog.LevelWarn
 }
 
 // stateOf says what a backend may be given while its health is s.

@@ -33,6 +33,8 @@ type Config struct {
 	SIDTag bool
 	// Health returns what checks and traffic say of the backends, by ID. nil: there are no checks.
 	Health func() map[string]Health
+	// Sources returns how the sources of backends do. nil: there are none.
+	Sources func() []Source
 	// Host is a name, beside localhost, under which clients may ask for this listener. "": none. IP addresses always may.
 	Host string
 	// Version is what /status and the metrics call this build.

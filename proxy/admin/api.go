@@ -65,6 +65,14 @@ type Health struct {
 	Panic  bool      `json:"panic,omitempty"`  // it is used all the same, since nearly all are out
 }
 
+// Source is a source of backends, as the metrics tell of it.
+type Source struct {
+	Name     string // as it was configured
+	Backends int    // listed last
+	Failures int64  // since the start
+	Failing  bool   // now
+}
+
 // answer finds what the request's path asks for. It looks at the path as it came, since a sid may have any bytes.
 func (s *Server) answer(ctx *fasthttp.RequestCtx) {
 	path, _, _ := strings.Cut(string(ctx.RequestURI()), "?")

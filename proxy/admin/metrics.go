@@ -9,8 +9,11 @@ func (s *Server) metrics() []byte {
 	var p page
 	s.writeProcess(&p)
 	s.writeBackends(&p)
+	s.writeHealth(&p)
+	s.writeSources(&p)
 	s.writeSessions(&p)
 	s.writeTraffic(&p)
+	s.writeHandshakes(&p)
 	return p.text
 }
 
@@ -113,6 +116,54 @@ func (s *Server) writeTraffic(p *page) {
 	p.sample(float64(st.Found))
 	p.counter("holdfast_handshakes_not_understood_total", "Replies to handshakes in which no sid was found.")
 	p.sample(float64(st.NotUnderstood))
+}
+
+// writeHandshakes tells of requests that open a session. No other ones ever wait.
+func (s *Server) writeHandshakes(p *page) {
+	st := s.cfg.Proxy.Stats()
+	p.gauge("holdfast_handshakes_waiting", "Handshakes that wait for their turn, or for a place below max-sessions.")
+	p.sample(float64(st.HandshakesWaiting))
+	p.counter("holdfast_handshakes_waited_total", "Handshakes that had to wait.")
+	p.sample(float64(st.HandshakesWaited))
+	p.counter("holdfast_handshake_wait_seconds_total", "How long they waited, all together.")
+	p.sample(st.HandshakeWait.Seconds())
+	p.counter("holdfast_handshakes_refused_total", "Handshakes refused because --handshake-queue waited already, or because --handshake-wait was over.")
+	p.sample(float64(st.HandshakesFull), "bound", "queue")
+	p.sample(float64(st.HandshakesLate), "bound", "wait")
+}
+
+func (s *Server) writeHealth(p *page) {
+	if s.cfg.Health == nil {
+		return
+	}
+	panicked := false
+	for _, h := range s.cfg.Health() {
+		panicked = panicked || h.Panic
+	}
+	p.gauge("holdfast_panic", "1 while so few backends are well that all of them are used, see --panic-threshold.")
+	p.sample(oneIf(panicked))
+}
+
+func (s *Server) writeSources(p *page) {
+	if s.cfg.Sources == nil {
+		return
+	}
+	list := s.cfg.Sources()
+	if len(list) == 0 {
+		return
+	}
+	p.gauge("holdfast_discovery_failing", "1 while the latest look at the source has failed, so that what it listed before stands.")
+	for _, f := range list {
+		p.sample(oneIf(f.Failing), "source", f.Name)
+	}
+	p.counter("holdfast_discovery_failures_total", "Looks at the source that have failed.")
+	for _, f := range list {
+		p.sample(float64(f.Failures), "source", f.Name)
+	}
+	p.gauge("holdfast_discovery_backends", "Backends that the source listed last.")
+	for _, f := range list {
+		p.sample(float64(f.Backends), "source", f.Name)
+	}
 }
 
 func oneIf(yes bool) float64 {

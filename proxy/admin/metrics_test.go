@@ -1,14 +1,17 @@
 package admin_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/holdfast-proxy/holdfast/proxy/admin"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
 
@@ -67,6 +70,17 @@ func (d *desk) wantSeries(when string, want map[string]float64) {
 	for name, value := range want {
 		if n, ok := got[name]; !ok || n != value {
 			d.Errorf("%s: %s is %v (present: %v), want %v", when, name, n, ok, value)
+		}
+	}
+}
+
+// awaitSeries reads the metrics until one of them has that value.
+func (d *desk) awaitSeries(name string, want float64) {
+	d.Helper()
+	late := time.Now().Add(patience)
+	for got := d.scrape()[name]; got != want; got = d.scrape()[name] {
+		if time.Now().After(late) {
+			d.Fatalf("%s is %v after %v, want %v", name, got, patience, want)
 		}
 	}
 }
@@ -137,6 +151,7 @@ func TestMetricsOfTraffic(t *testing.T) {
 	done := make(chan string)
 	go func() { done <- poll("&sid=" + tagged) }()
 	<-waiting
+	d.awaitSeries("holdfast_requests_in_flight", 1) // a reply is there a moment before its request is over
 	d.wantSeries("while a poll waits", map[string]float64{
 		`holdfast_requests_total{pin="new"}`:       1,
 		`holdfast_requests_total{pin="tag"}`:       1,
@@ -156,4 +171,53 @@ func TestMetricsOfTraffic(t *testing.T) {
 	if body := <-done; body != "6" {
 		t.Errorf("the poll brought %q, want 6", body)
 	}
+}
+
+// TestMetricsOfHandshakes has one session more want in than the only backend may have.
+func TestMetricsOfHandshakes(t *testing.T) {
+	d := openDesk(t, []routing.BackendConfig{{ID: "a", URL: "http://127.0.0.1:1", MaxSessions: 1}}, nil)
+	d.open(routing.Request{Opens: true})
+	gone := make(chan struct{})
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		defer close(gone)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.front+"/socket.io/?EIO=4&transport=polling", nil)
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			res.Body.Close()
+		}
+	}()
+	d.awaitSeries("holdfast_handshakes_waiting", 1)
+	leave()
+	<-gone
+	d.awaitSeries("holdfast_handshakes_waiting", 0)
+	got := d.scrape()
+	if got["holdfast_handshake_wait_seconds_total"] <= 0 {
+		t.Errorf("nobody has waited for a time: %v", got)
+	}
+	d.wantSeries("after it has left", map[string]float64{
+		`holdfast_handshakes_waited_total`:                 1,
+		`holdfast_handshakes_refused_total{bound="queue"}`: 0,
+		`holdfast_handshakes_refused_total{bound="wait"}`:  0,
+	})
+}
+
+func TestMetricsOfHealthAndDiscovery(t *testing.T) {
+	var panicked atomic.Bool
+	d := openDesk(t, named("a", "b"), func(c *admin.Config) {
+		c.Health = func() map[string]admin.Health {
+			return map[string]admin.Health{"a": {Status: "up"}, "b": {Status: "down", Panic: panicked.Load()}}
+		}
+		c.Sources = func() []admin.Source {
+			return []admin.Source{{Name: "file:///x", Backends: 2, Failures: 3, Failing: true}, {Name: "dns://y:1"}}
+		}
+	})
+	d.wantSeries("while all is well", map[string]float64{
+		`holdfast_panic`: 0,
+		`holdfast_discovery_failing{source="file:///x"}`:        1,
+		`holdfast_discovery_failing{source="dns://y:1"}`:        0,
+		`holdfast_discovery_failures_total{source="file:///x"}`: 3,
+		`holdfast_discovery_backends{source="file:///x"}`:       2,
+	})
+	panicked.Store(true)
+	d.wantSeries("in panic", map[string]float64{`holdfast_panic`: 1})
 }

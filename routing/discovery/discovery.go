@@ -56,9 +56,10 @@ type follower struct {
 	look   look
 	again  chan struct{} // has room for one: Reload to the follower's goroutine
 
-	asked   bool                    // at least once
-	list    []routing.BackendConfig // what it listed last
-	trouble string                  // what was logged last about it; "": all was well
+	asked    bool                    // at least once
+	list     []routing.BackendConfig // what it listed last
+	trouble  string                  // what was logged last about it; "": all was well
+	failures int64                   // looks that brought an error
 }
 
 // look asks a source what it lists. A list without an error is its whole answer; an error without a list says why there

@@ -224,3 +224,23 @@ func TestAPipeOrAFolderIsNotWaitedFor(t *testing.T) {
 		})
 	}
 }
+
+func TestStatesTellOfTrouble(t *testing.T) {
+	watchFile(t, "web-1=http://10.0.0.1:3000\n", func(w *watched, path string) {
+		name := source(t, "file://"+path)
+		for _, step := range []struct {
+			text string
+			want discovery.State
+		}{
+			{"web-1=http://10.0.0.1:3000\n", discovery.State{Source: name, Backends: 1}},
+			{"web-1\n", discovery.State{Source: name, Backends: 1, Failures: 1, Failing: true}},
+			{"web-1=http://10.0.0.1:3000\nweb-2=http://10.0.0.2:3000\n", discovery.State{Source: name, Backends: 2, Failures: 1}},
+		} {
+			replace(t, path, step.text)
+			after(noticed)
+			if got := w.States()[0]; got != step.want {
+				t.Errorf("after %q: %+v, want %+v", step.text, got, step.want)
+			}
+		}
+	})
+}

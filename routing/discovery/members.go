@@ -59,8 +59,11 @@ func missing(list, other []routing.BackendConfig) string {
 	return strings.Join(ids, " ")
 }
 
-// report logs how a source does, where that has changed. The caller holds d.mu.
+// report counts a source's failures and logs how it does, where that has changed. The caller holds d.mu.
 func (d *Discovery) report(f *follower, err error) {
+	if err != nil {
+		f.failures++
+	}
 	trouble := gist(err)
 	if trouble == f.trouble {
 		return

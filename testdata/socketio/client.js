@@ -66,7 +66,7 @@ class Client {
     this.socket.on('welcome', ({ server, sid }) => {
       this.welcomes++
       this.session = new Session({ server, sid })
-      this.say('welcome', { server, sid })
+      this.say('welcome', { server, sid, recovered: Boolean(this.socket.recovered) })
       this.onWelcome()
     })
     this.socket.on('down', (n, said) => this.session.down.add(n, said))

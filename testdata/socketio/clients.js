@@ -28,7 +28,7 @@ const { values: args } = parseArgs({
     sizes: { type: 'string', default: '1,1000,60000' }, // bytes of each client's blobs
     big: { type: 'string', default: '900000' }, // one more blob for every sixth client; 0: none
     deadline: { type: 'string', default: '60000' }, // milliseconds for one exchange
-    query: { type: 'string', default: '' } // name=value that each client adds to its URL
+    query: { type: 'string', default: '' } // name=value that each client adds to its URL; {client} in it is the client's number
   }
 })
 if (!modes[args.mode]) throw new Error(`--mode ${args.mode}: want one of ${Object.keys(modes)}`)
@@ -38,8 +38,7 @@ const env = {
   io: require('socket.io-client-' + args.version),
   say,
   sha256: async bytes => crypto.createHash('sha256').update(bytes).digest('hex'),
-  Bytes: bytes => Buffer.from(bytes.buffer),
-  options: args.query ? { query: Object.fromEntries(new URLSearchParams(args.query)) } : {}
+  Bytes: bytes => Buffer.from(bytes.buffer)
 }
 const clients = [] // { client, wire }, by index
 
@@ -50,13 +49,18 @@ async function start () {
   const began = []
   for (let i = 0; i < Number(args.count); i++) {
     const wire = new Wire(refusal => say('refused', { client: i, ...refusal }))
-    const client = wire.run(() => new Client(args.url, i, args.mode, env))
+    const client = wire.run(() => new Client(args.url, i, args.mode, { ...env, options: optionsOf(i) }))
     clients.push({ client, wire })
     began.push(exchange(client))
     if (Number(args.ramp)) await new Promise(resolve => setTimeout(resolve, Number(args.ramp)))
   }
   await Promise.all(began)
   summarise()
+}
+
+function optionsOf (i) {
+  if (!args.query) return {}
+  return { query: Object.fromEntries(new URLSearchParams(args.query.replaceAll('{client}', i))) }
 }
 
 // exchange never fails: what did not come about is in the client's report.

@@ -16,6 +16,7 @@ const { values: args } = parseArgs({
     'allow-eio3': { type: 'boolean', default: false }, // let clients of version 2 in (servers 3 and 4)
     'ping-interval': { type: 'string' }, // milliseconds; default: the library's
     'ping-timeout': { type: 'string' },
+    recover: { type: 'boolean', default: false }, // connection state recovery (server 4)
     'third-party-cookie': { type: 'boolean', default: false } // set a cookie that only cross-site requests need
   }
 })
@@ -24,6 +25,7 @@ const server = http.createServer((req, res) => res.writeHead(404).end())
 const io = listen(server)
 io.on('connection', serve)
 server.on('request', req => req.method === 'OPTIONS' && say('preflight', { url: req.url }))
+io.engine?.on('connection', session => say('session', { sid: session.id }))
 io.engine?.on('connection_error', e => say('refused', { code: e.code, sid: e.req?._query?.sid }))
 server.listen(Number(args.port), '127.0.0.1', () => {
   say('listening', { port: server.address().port, pid: process.pid, id: args.id })
@@ -41,6 +43,7 @@ function listen (server) {
   const io = new Server(server, {
     ...options,
     allowEIO3: args['allow-eio3'],
+    ...(args.recover && { connectionStateRecovery: {} }),
     cors: { origin: true, credentials: true }
   })
   if (args['third-party-cookie']) {
@@ -60,7 +63,7 @@ function serve (socket) {
     for (; count > 0; count--) socket.emit('down', ++sent, text(sent))
   }
 
-  say('connect', { sid, transport: socket.conn.transport.name })
+  say('connect', { sid, transport: socket.conn.transport.name, recovered: Boolean(socket.recovered) })
   socket.conn.on('upgrade', () => say('upgrade', { sid }))
   socket.on('disconnect', reason => say('disconnect', { sid, reason }))
 
