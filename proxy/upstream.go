@@ -36,8 +36,8 @@ type upstream struct {
 	dialer  *net.Dialer
 
 	mu   sync.Mutex
-	idle []*upConn // the youngest last
-	busy map[*upConn]struct{}
+	idle []*upConn             // the youngest last
+	busy map[*upConn]time.Time // since when it carries a request with a sid; zero: it carries another one
 }
 
 // upConn is one connection to a backend. While it is busy it belongs to one exchange; while idle, to its upstream.
@@ -58,7 +58,7 @@ func newUpstream(b *routing.Backend, source net.Addr) (*upstream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("backend %s: %w", b.ID(), err)
 	}
-	up := &upstream{backend: b, network: "tcp", addr: u.Host, busy: make(map[*upConn]struct{})}
+	up := &upstream{backend: b, network: "tcp", addr: u.Host, busy: make(map[*upConn]time.Time)}
 	up.dialer = &net.Dialer{LocalAddr: source, KeepAlive: keepAlive, Control: bindLate}
 	switch u.Scheme {
 	case "http":
@@ -85,7 +85,7 @@ func withPort(u *url.URL, port string) string {
 // for a new one, after a reused connection has died.
 func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, error) {
 	for !fresh {
-		c := u.pop(pinned)
+		c := u.pop(pinned, time.Now())
 		if c == nil {
 			break
 		}
@@ -102,13 +102,21 @@ func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, erro
 	c := &upConn{home: u}
 	c.init(nc)
 	u.mu.Lock()
-	u.busy[c] = struct{}{}
+	u.lend(c, pinned, time.Now())
 	u.mu.Unlock()
 	return c, nil
 }
 
+// lend enters a connection in the books. The caller holds u.mu.
+func (u *upstream) lend(c *upConn, pinned bool, now time.Time) {
+	if !pinned {
+		now = time.Time{}
+	}
+	u.busy[c] = now
+}
+
 // pop takes the youngest idle connection if it is young enough. Older ones below it are left to sweep.
-func (u *upstream) pop(pinned bool) *upConn {
+func (u *upstream) pop(pinned bool, now time.Time) *upConn {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	last := len(u.idle) - 1
@@ -116,12 +124,12 @@ func (u *upstream) pop(pinned bool) *upConn {
 		return nil
 	}
 	c := u.idle[last]
-	if time.Since(c.idleFrom) >= c.life(pinned) {
+	if now.Sub(c.idleFrom) >= c.life(pinned) {
 		return nil
 	}
 	u.idle[last] = nil
 	u.idle = u.idle[:last]
-	u.busy[c] = struct{}{}
+	u.lend(c, pinned, now)
 	return c
 }
 

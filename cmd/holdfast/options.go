@@ -31,7 +31,9 @@ type options struct {
 	path     string // what engineio and http checks ask for; "": what is usual
 
 	tlsCert, tlsKey string
+	shutdownDelay   time.Duration
 	shutdown        time.Duration
+	handover        string // where the next holdfast takes over from this one; "": nowhere
 	admin           string // where the admin listener is; "": there is none
 	logFormat       string
 	logLevel        slog.Level
@@ -53,12 +55,24 @@ func readOptions(c *cli.Context) (options, error) {
 	o.readTimeouts(v)
 	o.readLimits(v)
 	o.readEdge(v)
-	o.shutdown = v.duration("shutdown-timeout")
+	o.readShutdown(v)
 	o.readAdmin(v)
 	o.proxy.AccessLog = v.boolean("access-log")
 	o.logFormat = v.oneOf("log-format", "text", "json")
 	o.readLogLevel(v)
 	return o, v.err
+}
+
+// maxSocketPath leaves room for a temporary suffix in the 104 bytes that the smallest of the systems has for a path.
+const maxSocketPath = 90
+
+func (o *options) readShutdown(v *values) {
+	o.shutdownDelay = v.duration("shutdown-delay")
+	o.shutdown = v.duration("shutdown-timeout")
+	o.handover = v.text("handover")
+	if o.handover != "" && (!strings.HasPrefix(o.handover, "/") || len(o.handover) > maxSocketPath) {
+		v.fail(wrong("handover", o.handover, fmt.Sprintf("a path of at most %d bytes that begins with /", maxSocketPath)))
+	}
 }
 
 func (o *options) readBackends(v *values) {
