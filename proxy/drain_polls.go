@@ -29,7 +29,7 @@ func (p *Proxy) drainPolls(ctx context.Context) {
 	defer tick.Stop()
 	for allowed := 1.0; ctx.Err() == nil; {
 		polls := p.waitingPolls()
-		allowed += drainRate(len(polls), left(ctx)) * drainTick.Seconds()
+		allowed += drainRate(len(polls), drainShare*left(ctx)) * drainTick.Seconds()
 		for ; len(polls) > 0 && allowed >= 1; polls = polls[1:] {
 			if polls[0].end() {
 				allowed--

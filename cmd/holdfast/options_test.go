@@ -74,6 +74,8 @@ func TestWrongValuesAreRefusedInOneLine(t *testing.T) {
 		someBackend + " --engineio-path socket.io":     `--engineio-path "socket.io": want a path that begins with /`,
 		someBackend + " --log-format xml":              `--log-format "xml": want one of text, json`,
 		someBackend + " --log-level loud":              `--log-level "loud": want one of debug, info, warn, error`,
+		someBackend + " --shutdown-delay -1s":          `--shutdown-delay "-1s": want a time`,
+		someBackend + " --handover here":               `--handover "here": want a path of at most 90 bytes`,
 		someBackend + " --shutdown-timeout soon":       `--shutdown-timeout "soon": want a time`,
 	} {
 		t.Run(args, func(t *testing.T) {

@@ -154,8 +154,8 @@ func (c *Conn) read(n int) error {
 	}
 	control := make([]byte, unix.CmsgSpace(maxFiles*4))
 	got, controls, _, _, err := c.socket.ReadMsgUnix(c.in[old:old+n], control)
-	if err == nil && got == 0 {
-		err = io.EOF
+	if err == nil && got == 0 || errors.Is(err, io.EOF) {
+		err = io.EOF // and no more than that
 	}
 	if err != nil {
 		return err
