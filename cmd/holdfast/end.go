@@ -18,9 +18,9 @@ func (h *holdfast) end(ctx context.Context, stop func(), e *entrances, failed <-
 		h.log.Info("handed over, shutting down", "timeout", h.options.shutdown)
 	case err == nil:
 		stop()
+		h.proxy.Announce()
 		h.log.Info("shutting down", "delay", h.options.shutdownDelay, "timeout", h.options.shutdown)
 		h.tellSystemd(daemon.SdNotifyStopping)
-		h.proxy.Announce()
 		time.Sleep(h.options.shutdownDelay)
 	}
 	learning, endLearning := context.WithCancel(context.Background())

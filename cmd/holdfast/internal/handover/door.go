@@ -131,12 +131,13 @@ func Dial(path string) (*Conn, error) {
 	return c, nil
 }
 
-// greet is the successor's part of the greeting.
+// greet is the successor's part of the greeting. What the other side says goes before a failure to send.
 func (c *Conn) greet() error {
-	if err := c.write(greeting(), nil); err != nil {
+	unsent := c.write(greeting(), nil)
+	if err := c.checkGreeting(); err != nil {
 		return err
 	}
-	return c.checkGreeting()
+	return unsent
 }
 
 // welcome is the running process's part. It answers even those of another version, so that they can say so.
