@@ -42,6 +42,8 @@ func TestHandover(t *testing.T) {
 	sessions := c.exchanging(t, inForm(40, 1000), inForm(time.Second, 5*time.Second))
 	sessions = append(sessions, c.waiting(t, inForm(20, 200))...)
 	c.tunnelling(t, inForm(20, 200))
+	real := startClients(t, clientsConfig{URL: p.url(), Mode: "polling", Count: 10})
+	real.summary(t)
 	c.each(time.Second/time.Duration(inForm(50, 200)), "new connections", c.visit)
 	c.each(100*time.Millisecond, "questions", c.question)
 
@@ -63,8 +65,10 @@ func TestHandover(t *testing.T) {
 	for _, problem := range exchangeAll(sessions, 1) {
 		t.Errorf("sessions in the end: %s", problem)
 	}
-	f := p.figures(t)
-	if f.Searches.Begun > 0 {
+	for _, problem := range real.exchange(t).problems("polling") {
+		t.Errorf("real clients: %s", problem)
+	}
+	if f := p.figures(t); f.Searches.Begun > 0 {
 		t.Errorf("%d searches, want none: the table was handed over", f.Searches.Begun)
 	}
 	t.Logf("%d hand-overs in %v: %d new connections, %d exchanges, %d polls answered, %d tunnels ended with a FIN, %d questions",

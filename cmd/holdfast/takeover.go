@@ -168,8 +168,13 @@ func (h *holdfast) announceReady(ctx context.Context, p *predecessor) error {
 	case <-p.taken:
 		return nil
 	case <-p.ended:
-		return fmt.Errorf("--handover %q: the running holdfast has ended the conversation", h.options.handover)
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	select {
+	case <-p.taken: // and then it had nothing more to do
+		return nil
+	default:
+		return fmt.Errorf("--handover %q: the running holdfast has ended the conversation", h.options.handover)
 	}
 }
