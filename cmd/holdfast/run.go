@@ -231,6 +231,11 @@ func (h *holdfast) run(ctx context.Context, stop func()) error {
 		}
 		work.Go(func() { e.serveAdmin(questions) })
 	}
+	return h.end(ctx, stop, e, h.accept(ctx, &work, e, before))
+}
+
+// accept lets clients in, and returns where it is told when that fails.
+func (h *holdfast) accept(ctx context.Context, work *sync.WaitGroup, e *entrances, before *predecessor) <-chan error {
 	failed := make(chan error, e.clients+1)
 	for _, s := range e.forClients() {
 		work.Go(func() { failed <- h.proxy.Serve(s.Listener) })
@@ -240,7 +245,7 @@ func (h *holdfast) run(ctx context.Context, stop func()) error {
 	} else {
 		h.listening(e)
 	}
-	return h.end(ctx, stop, e, failed)
+	return failed
 }
 
 // listening says that clients are accepted, and what is odd about how.
