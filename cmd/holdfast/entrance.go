@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 
 	"github.com/holdfast-proxy/holdfast/cmd/holdfast/internal/handover"
 )
@@ -14,6 +15,7 @@ type entrances struct {
 	sockets    []socket // for clients, and behind these the admin listener
 	clients    int      // how many of them are for clients
 	serveAdmin func(context.Context)
+	answering  sync.WaitGroup // for serveAdmin, until endAdmin
 	endAdmin   context.CancelFunc
 	door       *handover.Door // for the next holdfast; nil: there is no --handover
 	shared     bool           // their paths are not ours to remove
@@ -90,13 +92,15 @@ func (e *entrances) own() {
 	}
 }
 
-// leave leaves the sockets to a successor. Questions are answered by that from now on.
+// leave leaves the sockets to a successor, and waits until the last question was answered here: that clients are not wanted
+// here any more is nobody's answer now.
 func (e *entrances) leave() {
 	e.shared = true
 	for _, s := range e.sockets {
 		s.removePath(false)
 	}
 	e.endAdmin()
+	e.answering.Wait()
 }
 
 // close closes what is still open.

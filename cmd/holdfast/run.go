@@ -215,6 +215,7 @@ func (h *holdfast) run(ctx context.Context, stop func()) error {
 	if err != nil {
 		return err
 	}
+	defer e.answering.Wait()
 	checks, endChecks := context.WithCancel(context.Background())
 	defer endChecks()
 	questions, endQuestions := context.WithCancel(checks)
@@ -222,14 +223,14 @@ func (h *holdfast) run(ctx context.Context, stop func()) error {
 	work.Go(func() { h.watch(checks) })
 	work.Go(func() { h.discover(checks) })
 	if before == nil { // else that one answers questions until this one is ready
-		work.Go(func() { e.serveAdmin(questions) })
+		e.answering.Go(func() { e.serveAdmin(questions) })
 	}
 	h.awaitSources(ctx)
 	if before != nil {
 		if err := h.usable(before); err != nil {
 			return err
 		}
-		work.Go(func() { e.serveAdmin(questions) })
+		e.answering.Go(func() { e.serveAdmin(questions) })
 	}
 	return h.end(ctx, stop, e, h.accept(ctx, &work, e, before))
 }
