@@ -83,6 +83,12 @@ func (f *fleet) changed(c healthcheck.Change) {
 // unless cfg has its own, until test returns.
 func watch(t *testing.T, cfg healthcheck.Config, targets []healthcheck.Target, test func(*fleet, *healthcheck.Checker)) {
 	t.Helper()
+	watchAfter(t, cfg, targets, func(*fleet, *healthcheck.Checker) {}, test)
+}
+
+// watchAfter is watch where something happens between Set and Run.
+func watchAfter(t *testing.T, cfg healthcheck.Config, targets []healthcheck.Target, before, test func(*fleet, *healthcheck.Checker)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fleet{found: map[string]error{}, checks: map[string][]time.Time{}, began: time.Now()}
 		cfg.Probe, cfg.OnChange = f.probe, f.changed
@@ -98,6 +104,7 @@ func watch(t *testing.T, cfg healthcheck.Config, targets []healthcheck.Target, t
 			t.Fatal(err)
 		}
 		c.Set(targets)
+		before(f, c)
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { c.Run(ctx) })

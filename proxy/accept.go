@@ -33,9 +33,3 @@ func (a *accepted) conn() net.Conn {
 	}
 	return a.socket.conn()
 }
-
-func (a *accepted) close() {
-	if nc := a.conn(); nc != nil {
-		nc.Close()
-	}
-}

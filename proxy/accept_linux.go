@@ -30,7 +30,8 @@ type acceptor struct {
 	token   event.Token
 	trouble chan error // why accepting has paused
 
-	mu sync.Mutex // held while accepting
+	mu    sync.Mutex // held while accepting
+	ended bool       // accept no more
 }
 
 // newAcceptor makes an acceptor, if ln is a listener whose connections a loop can carry and there is a loop.
@@ -55,7 +56,7 @@ func (a *acceptor) serve() error {
 	if err := a.begin(); err != nil {
 		return err
 	}
-	defer a.end()
+	defer a.settle()
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
 	var pause time.Duration
@@ -110,6 +111,14 @@ func (a *acceptor) end() {
 	})
 }
 
+// settle is end, and waits until nothing is being accepted.
+func (a *acceptor) settle() {
+	a.end()
+	a.mu.Lock()
+	a.ended = true
+	a.mu.Unlock()
+}
+
 // Ready implements event.Handler.
 func (a *acceptor) Ready(uint32) { a.acceptAll() }
 
@@ -123,7 +132,7 @@ func (a *acceptor) acceptAll() {
 	var s rawSocket
 	var err error
 	accept := func(fd uintptr) { s, err = acceptOnce(int(fd)) }
-	for a.raw.Control(accept) == nil {
+	for !a.ended && a.raw.Control(accept) == nil {
 		switch {
 		case err == nil:
 			a.p.admitConn(accepted{socket: s})

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -20,11 +21,12 @@ const (
 
 // drain waits until the clients have nothing under way, or ctx is done.
 func (p *Proxy) drain(ctx context.Context) error {
-	var tunnels sync.WaitGroup
-	defer tunnels.Wait()
+	var ending sync.WaitGroup
+	defer ending.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tunnels.Go(func() { p.drainTunnels(ctx) })
+	ending.Go(func() { p.drainTunnels(ctx) })
+	ending.Go(func() { p.drainPolls(ctx) })
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
 	quiet := time.Now()
@@ -47,7 +49,7 @@ func (p *Proxy) drainTunnels(ctx context.Context) {
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		p.relay.Drain(ctx, relay.DrainOptions{Rate: p.drainRate(ctx)})
+		p.relay.Drain(ctx, relay.DrainOptions{Rate: drainRate(p.relay.Len(), drainShare*left(ctx))})
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
@@ -55,14 +57,23 @@ func (p *Proxy) drainTunnels(ctx context.Context) {
 	}
 }
 
-// drainRate is how many tunnels are ended in a second so that the last has ended before ctx has.
-func (p *Proxy) drainRate(ctx context.Context) float64 {
+// drainShare is the part of its time in which a drain ends all tunnels. The rest is for those that are never quiet, and
+// for the polls that have not been answered by then.
+const drainShare = 0.8
+
+// left is how many seconds there are until ctx's deadline, +Inf without one.
+func left(ctx context.Context) float64 {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return 0
+		return math.Inf(1)
 	}
-	const share = 0.8 // of the time; the rest is for tunnels that are never quiet
-	return float64(p.relay.Len()+1) / max(share*time.Until(deadline).Seconds(), 0.001)
+	return time.Until(deadline).Seconds()
+}
+
+// drainRate is how many of n are to be ended in a second, so that the last has ended within so many seconds; 0, which is no
+// limit to those who end, if there is no end to the time.
+func drainRate(n int, seconds float64) float64 {
+	return float64(n+1) / max(seconds, 0.001)
 }
 
 // endAll tells every waiting client that its session is over, lets idle connections go, and cuts, after a grace, those

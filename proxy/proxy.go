@@ -39,12 +39,14 @@ type Proxy struct {
 	listeners map[net.Listener]*acceptor // nil for one whose connections no loop can carry
 	conns     map[*conn]struct{}
 	begun     bool           // the goroutines that serve all connections run
+	accepting sync.WaitGroup // one for every Serve
 	work      sync.WaitGroup // one for every client connection, tunnels excepted, and the sweeper
 
 	count atomic.Int64 // client connections, tunnels included
 	busy  atomic.Int64 // requests under way
 
 	heldBodies atomic.Int64 // bytes of request bodies that searches hold
+	announced  atomic.Bool  // Shutdown is to come
 	draining   atomic.Bool
 	closing    chan struct{} // closed when Shutdown begins
 	stop       chan struct{} // closed when Shutdown begins to end what is left
@@ -139,6 +141,7 @@ func (p *Proxy) adopt(ln net.Listener) bool {
 		go p.runRelay() // ended and waited for by relay.Close
 	}
 	p.listeners[ln] = nil
+	p.accepting.Add(1)
 	return true
 }
 
@@ -147,6 +150,7 @@ func (p *Proxy) disown(ln net.Listener) {
 	delete(p.listeners, ln)
 	p.mu.Unlock()
 	ln.Close()
+	p.accepting.Done()
 }
 
 // admitConn starts to serve a client, or turns it away at once when there are too many.
@@ -159,11 +163,7 @@ func (p *Proxy) admitConn(a accepted) {
 		return
 	}
 	c := a.newConn(p)
-	if !p.enlist(c) {
-		a.close()
-		p.count.Add(-1)
-		return
-	}
+	p.enlist(c)
 	a.begin(c)
 }
 
@@ -178,16 +178,13 @@ func (p *Proxy) uncount(client netip.Addr) {
 	p.count.Add(-1)
 }
 
-// enlist has Shutdown wait for c, unless it has begun.
-func (p *Proxy) enlist(c *conn) bool {
+// enlist has Shutdown wait for c, which a Serve has accepted: Shutdown waits for those first, so that a client whose
+// connection was accepted just before is served as well.
+func (p *Proxy) enlist(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.draining.Load() {
-		return false
-	}
 	p.conns[c] = struct{}{}
 	p.work.Add(1)
-	return true
 }
 
 // runRelay carries the tunnels until Shutdown closes the relay.
@@ -279,10 +276,11 @@ func (p *Proxy) sweepOnce(now time.Time) {
 	p.room.report(now, p.log)
 }
 
-// Shutdown ends the proxy in order: it stops accepting, answers every further request with "Connection: close", lets
-// polls and transfers finish and tunnels be closed one by one until ctx is done, and then ends what is left, in the
-// gentlest form each client takes. It returns when the last goroutine has ended; the error is ctx's if something had
-// to be cut short. Calling it again returns ErrShutdown at once.
+// Shutdown ends the proxy in order: it stops accepting, answers every further request with "Connection: close", and lets
+// polls and transfers finish and tunnels be closed one by one until ctx is done. In the last fifth of that time it ends
+// the polls that still wait one by one too, and at its end what is left, in the gentlest form each client takes. It returns
+// when the last goroutine has ended; the error is ctx's if something had to be cut short. Calling it again returns
+// ErrShutdown at once.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.mu.Lock()
 	first := !p.draining.Swap(true)
@@ -297,6 +295,7 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	if !first {
 		return ErrShutdown
 	}
+	p.accepting.Wait()
 	err := p.drain(ctx)
 	close(p.stop)
 	p.endAll()

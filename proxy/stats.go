@@ -57,5 +57,9 @@ func (p *Proxy) Stats() Stats {
 	return s
 }
 
-// Draining says that Shutdown has begun.
-func (p *Proxy) Draining() bool { return p.draining.Load() }
+// Announce has Draining say that Shutdown is to come, so that whoever asks sends no new clients here. Nothing else
+// changes: all that come are served.
+func (p *Proxy) Announce() { p.announced.Store(true) }
+
+// Draining says that Shutdown has been announced or has begun.
+func (p *Proxy) Draining() bool { return p.announced.Load() || p.draining.Load() }

@@ -40,8 +40,8 @@ type upstream struct {
 	loops   []*event.Loop // for plain connections; none: goroutines wait on them
 
 	mu   sync.Mutex
-	idle []*upConn // the youngest last
-	busy map[*upConn]struct{}
+	idle []*upConn             // the youngest last
+	busy map[*upConn]time.Time // since when it carries a request with a sid; zero: it carries another one
 }
 
 // upConn is one connection to a backend. While it is busy it belongs to one exchange; while idle, to its upstream.
@@ -67,7 +67,7 @@ func newUpstream(b *routing.Backend, cfg *Config, loops []*event.Loop) (*upstrea
 	if err != nil {
 		return nil, fmt.Errorf("backend %s: %w", b.ID(), err)
 	}
-	up := &upstream{backend: b, network: "tcp", addr: u.Host, busy: make(map[*upConn]struct{}), loops: loops}
+	up := &upstream{backend: b, network: "tcp", addr: u.Host, loops: loops, busy: make(map[*upConn]time.Time)}
 	up.dialer = &net.Dialer{LocalAddr: cfg.sourceAddr(), KeepAlive: keepAlive, Control: bindLate}
 	switch u.Scheme {
 	case "http":
@@ -101,7 +101,7 @@ func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, erro
 		return nil, err
 	}
 	u.mu.Lock()
-	u.busy[c] = struct{}{}
+	u.lend(c, pinned, time.Now())
 	u.mu.Unlock()
 	return c, nil
 }
@@ -120,7 +120,7 @@ func (u *upstream) getNow(pinned, fresh bool) (*upConn, error) {
 		return nil, err
 	}
 	u.mu.Lock()
-	u.busy[c] = struct{}{}
+	u.lend(c, pinned, time.Now())
 	u.mu.Unlock()
 	return c, nil
 }
@@ -128,7 +128,7 @@ func (u *upstream) getNow(pinned, fresh bool) (*upConn, error) {
 // reuse lends an idle connection, unless fresh asks for a new one; nil if there is none.
 func (u *upstream) reuse(pinned, fresh bool) *upConn {
 	for !fresh {
-		c := u.pop(pinned)
+		c := u.pop(pinned, time.Now())
 		if c == nil {
 			break
 		}
@@ -141,8 +141,16 @@ func (u *upstream) reuse(pinned, fresh bool) *upConn {
 	return nil
 }
 
+// lend enters a connection in the books. The caller holds u.mu.
+func (u *upstream) lend(c *upConn, pinned bool, now time.Time) {
+	if !pinned {
+		now = time.Time{}
+	}
+	u.busy[c] = now
+}
+
 // pop takes the youngest idle connection if it is young enough. Older ones below it are left to sweep.
-func (u *upstream) pop(pinned bool) *upConn {
+func (u *upstream) pop(pinned bool, now time.Time) *upConn {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	last := len(u.idle) - 1
@@ -150,12 +158,12 @@ func (u *upstream) pop(pinned bool) *upConn {
 		return nil
 	}
 	c := u.idle[last]
-	if time.Since(c.idleFrom) >= c.life(pinned) {
+	if now.Sub(c.idleFrom) >= c.life(pinned) {
 		return nil
 	}
 	u.idle[last] = nil
 	u.idle = u.idle[:last]
-	u.busy[c] = struct{}{}
+	u.lend(c, pinned, now)
 	return c
 }
 

@@ -12,9 +12,10 @@ type Entry struct {
 	Since       time.Time // when it was learned, to the second
 	Used        time.Time // when its last request came or went, to the second
 	TTL         time.Duration
-	EIO         int // the protocol's number in its requests; 0: none seen
-	Polls       int // open requests
-	Tunnels     int // open tunnels
+	EIO         int  // the protocol's number in its requests; 0: none seen
+	Polls       int  // open requests
+	Tunnels     int  // open tunnels
+	Counts      bool // it is one of those that Backend.Sessions counts
 }
 
 // Lookup returns what is known about sid, for people; it does not count as use.
@@ -26,6 +27,11 @@ func (s *Sessions) Lookup(sid string) (Entry, bool) {
 	if pin == nil {
 		return Entry{}, false
 	}
+	return s.entry(pin), true
+}
+
+// entry describes a pin. Its shard is locked, or it is not in the table yet.
+func (s *Sessions) entry(pin *session) Entry {
 	e := Entry{
 		Backend:     pin.on.backend,
 		Incarnation: pin.on.number,
@@ -37,11 +43,12 @@ func (s *Sessions) Lookup(sid string) (Entry, bool) {
 		EIO:         int(pin.eio),
 		Polls:       int(pin.polls),
 		Tunnels:     int(pin.tunnels),
+		Counts:      pin.is(counted),
 	}
 	if pin.is(sought) {
 		e.Proof = BySearch
 	}
-	return e, true
+	return e
 }
 
 // SessionStats are the table's gauges and, from Evicted on, counters since its start.

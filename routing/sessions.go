@@ -14,6 +14,7 @@ const (
 	defaultTTL   = 2 * time.Minute
 	maxShards    = 256
 	minPerShard  = 1024 // fewer pins are not worth a lock of their own
+	maxPerShard  = 2048 // more of them take too long to list under one lock
 	sweepChunk   = 256  // entries looked at under one lock: some 150 µs when all are out of the processor's caches
 )
 
@@ -21,7 +22,7 @@ const (
 type SessionsConfig struct {
 	// Limit is how many sids may be pinned. 0: 1,000,000, at under 200 bytes each for sids of 20 characters; after a
 	// flood the emptied index may keep 50 bytes each. An eighth of it is kept for sessions that have not come back since
-	// their handshake. It is shared out among up to 256 parts, one of which may be full a few percent early.
+	// their handshake. It is shared out among parts of about 1,000 to 2,000, one of which may be full a few percent early.
 	Limit int
 	// Now is the clock; it is read in Learn, Bury and Sweep only, and what it said last is good for the rest. nil: time.Now.
 	Now func() time.Time
@@ -46,9 +47,11 @@ type Sessions struct {
 	shards []shard // their number is a power of two
 	seed   maphash.Seed
 	now    func() time.Time
-	start  time.Time
+	start  time.Time     // where its seconds are counted from; long before the table was made, for older sessions' sake
 	clock  atomic.Uint32 // seconds since start when now was last read
 	at     atomic.Uint32 // the shard that the next Sweep begins with
+
+	onLearn atomic.Pointer[func(sid string, e Entry)]
 
 	evictedUnproven, evictedProven, notStored, expired atomic.Uint64
 }
@@ -62,13 +65,14 @@ func NewSessions(c SessionsConfig) *Sessions {
 		c.Now = time.Now
 	}
 	n := 1
-	for n < maxShards && c.Limit/(2*n) >= minPerShard {
+	for n < maxShards && c.Limit/(2*n) >= minPerShard || c.Limit/n > maxPerShard {
 		n *= 2
 	}
-	s := &Sessions{shards: make([]shard, n), seed: maphash.MakeSeed(), now: c.Now, start: c.Now()}
+	s := &Sessions{shards: make([]shard, n), seed: maphash.MakeSeed(), now: c.Now, start: c.Now().Add(-history)}
 	for i := range s.shards {
 		s.shards[i].init(s, (c.Limit+n-1)/n)
 	}
+	s.tick()
 	return s
 }
 
@@ -116,7 +120,17 @@ func (s *Sessions) learn(sid string, pin session, ttl time.Duration, reserved bo
 	now := s.tick()
 	pin.since, pin.placed, pin.used = now, now, now
 	pin.ttl = uint16(min(seconds(ttl), 1<<16-1))
-	return s.shardOf(sid).learn(sid, &pin, reserved)
+	tell := s.onLearn.Load()
+	if tell == nil {
+		return s.shardOf(sid).learn(sid, &pin, reserved)
+	}
+	e := s.entry(&pin)
+	e.Counts = true
+	stored := s.shardOf(sid).learn(sid, &pin, reserved)
+	if stored {
+		(*tell)(sid, e)
+	}
+	return stored
 }
 
 // Forget unpins sid. Its open requests go on.

@@ -303,7 +303,7 @@ func TestLookupSaysHowASessionIsKnown(t *testing.T) {
 			Proof: routing.BySearch, Proven: true, Since: at(7), Used: at(17), TTL: time.Minute, EIO: 4, Polls: 1, Tunnels: 1,
 		},
 	} {
-		want.Backend = g.backend("a")
+		want.Backend, want.Counts = g.backend("a"), true
 		if got, ok := g.sessions.Lookup(sid); !ok || got != want {
 			t.Errorf("%q: %+v, want %+v", sid, got, want)
 		}

@@ -21,12 +21,13 @@ import (
 // defaultAdmin is where the admin listener is, and where status and explain look for it.
 const defaultAdmin = "127.0.0.1:9900"
 
-// openAdmin opens the admin listener and returns what serves it until a context is done; that does nothing if there is
-// to be none.
-func (h *holdfast) openAdmin() (serve func(context.Context), err error) {
+// openAdmin opens the admin listener, and puts what serves it until a context is done among the entrances; that does
+// nothing if there is to be none.
+func (h *holdfast) openAdmin(e *entrances) error {
+	e.serveAdmin = func(context.Context) {}
 	addr := h.options.admin
 	if addr == "" {
-		return func(context.Context) {}, nil
+		return nil
 	}
 	host, _, _ := net.SplitHostPort(addr)
 	server, err := admin.New(admin.Config{
@@ -34,17 +35,18 @@ func (h *holdfast) openAdmin() (serve func(context.Context), err error) {
 		Health: h.health, Sources: h.sources, Host: host, Version: version(), Logger: h.log,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	ln, err := listen(addr)
+	ln, err := h.listenAs(e, adminSocket, addr)
 	if err != nil {
-		return nil, fmt.Errorf(`--admin %q: %w (give another address, or --admin "" for no admin listener)`, addr, err)
+		return fmt.Errorf(`--admin %q: %w (give another address, or --admin "" for no admin listener)`, addr, err)
 	}
 	h.log.Info("admin listening", "addr", ln.Addr().String())
 	if tcp, ok := ln.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
 		h.log.Warn("--admin: whoever reaches this address can read addresses of backends and sessions", "addr", tcp.String())
 	}
-	return func(ctx context.Context) { server.Run(ctx, ln) }, nil
+	e.serveAdmin = func(ctx context.Context) { server.Run(ctx, ln) }
+	return nil
 }
 
 // health is what the checker says of each backend, by ID.

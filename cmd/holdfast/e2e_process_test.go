@@ -32,9 +32,15 @@ type process struct {
 // start runs the command; name stands for it in failures.
 func start(t *testing.T, name string, command string, args ...string) *process {
 	t.Helper()
+	return startCommand(t, name, exec.Command(command, args...))
+}
+
+// startCommand is start for a command that has more to it.
+func startCommand(t *testing.T, name string, cmd *exec.Cmd) *process {
+	t.Helper()
 	p := &process{
 		name:   name,
-		cmd:    exec.Command(command, args...),
+		cmd:    cmd,
 		exited: make(chan struct{}),
 		news:   make(chan struct{}),
 	}

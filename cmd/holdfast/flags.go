@@ -116,6 +116,8 @@ func flags() []cli.Flag {
 		flag(edge, "tls-key", "FILE", "", "its private key in PEM"),
 
 		flag(running, "admin", "ADDR", defaultAdmin, "host:port or unix:/path for health, metrics and questions; empty: none"),
+		flag(running, "handover", "PATH", "", "unix socket over which the next holdfast takes over all sockets and sessions; see docs"),
+		flag(running, "shutdown-delay", "TIME", "0s", "how long after SIGTERM clients are still accepted, while /readyz says no"),
 		flag(running, "shutdown-timeout", "TIME", "60s", "how long polls and WebSockets may go on after SIGTERM"),
 		flag(running, "access-log", "BOOL", "false", "log every request: where it went, why, and how it ended"),
 		flag(running, "log-format", "FORMAT", "text", "text or json"),

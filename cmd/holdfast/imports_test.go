@@ -23,6 +23,8 @@ func TestWhoMayImportWhom(t *testing.T) {
 		"proxy/relay":       {"proxy/event"},
 		"proxy":             {"proxy/event", "proxy/http1", "proxy/relay", "routing", "routing/engineio"},
 		"proxy/admin":       {"proxy", "routing"},
+
+		"cmd/holdfast/internal/handover": leaf,
 	} {
 		for _, path := range imports(t, pkg) {
 			if own, found := strings.CutPrefix(path, module); found && !slices.Contains(allowed, own) {

@@ -34,7 +34,9 @@ type options struct {
 	tlsCert, tlsKey string
 	backendCA       string // PEM file for https backends; "": the system's
 	backendName     string // on their certificates; "": the host of their URL
+	shutdownDelay   time.Duration
 	shutdown        time.Duration
+	handover        string // where the next holdfast takes over from this one; "": nowhere
 	admin           string // where the admin listener is; "": there is none
 	logFormat       string
 	logLevel        slog.Level
@@ -57,12 +59,24 @@ func readOptions(c *cli.Context) (options, error) {
 	o.readLimits(v)
 	o.readHandshakes(v)
 	o.readEdge(v)
-	o.shutdown = v.duration("shutdown-timeout")
+	o.readShutdown(v)
 	o.readAdmin(v)
 	o.proxy.AccessLog = v.boolean("access-log")
 	o.logFormat = v.oneOf("log-format", "text", "json")
 	o.readLogLevel(v)
 	return o, v.err
+}
+
+// maxSocketPath leaves room for a temporary suffix in the 104 bytes that the smallest of the systems has for a path.
+const maxSocketPath = 90
+
+func (o *options) readShutdown(v *values) {
+	o.shutdownDelay = v.duration("shutdown-delay")
+	o.shutdown = v.duration("shutdown-timeout")
+	o.handover = v.text("handover")
+	if o.handover != "" && (!strings.HasPrefix(o.handover, "/") || len(o.handover) > maxSocketPath) {
+		v.fail(wrong("handover", o.handover, fmt.Sprintf("a path of at most %d bytes that begins with /", maxSocketPath)))
+	}
 }
 
 func (o *options) readBackends(v *values) {

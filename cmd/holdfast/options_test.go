@@ -86,6 +86,8 @@ func TestWrongValuesAreRefusedInOneLine(t *testing.T) {
 		someBackend + " --log-format xml":                            `--log-format "xml": want one of text, json`,
 		someBackend + " --log-level loud":                            `--log-level "loud": want one of debug, info, warn, error`,
 		someBackend + " --shutdown-timeout soon":                     `--shutdown-timeout "soon": want a time`,
+		someBackend + " --shutdown-delay -1s":                        `--shutdown-delay "-1s": want a time`,
+		someBackend + " --handover here":                             `--handover "here": want a path of at most 90 bytes`,
 	} {
 		t.Run(args, func(t *testing.T) {
 			_, err := parse(t, strings.Fields(args)...)

@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"os/signal"
 	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/urfave/cli/v2"
 
 	"github.com/holdfast-proxy/holdfast/healthcheck"
@@ -71,6 +73,7 @@ type holdfast struct {
 	proxy   *proxy.Proxy
 	checker *healthcheck.Checker // nil without active checks
 
+	inherited inherited                   // sockets that others have opened for this process, until they are claimed
 	discovery *discovery.Discovery        // nil without --discover
 	changed   chan struct{}               // to watch, has room for one: the pool is another
 	watched   map[string]*routing.Backend // whom the checker watches, by ID
@@ -179,68 +182,69 @@ var outcomes = [...]healthcheck.Outcome{
 	proxy.OwnError:    healthcheck.OwnError,
 }
 
-// run serves until ctx is done and then ends in order: first the clients, then the checks and the admin listener. After
-// stop, a second signal ends the process at once.
+// run serves until ctx is done or a successor has taken over, and then ends in order: first the clients, then the checks
+// and the admin listener. After stop, a second signal ends the process at once.
 func (h *holdfast) run(ctx context.Context, stop func()) error {
-	listeners, err := h.open()
+	before, err := h.inherit(ctx)
+	defer h.inherited.drop(false)
 	if err != nil {
-		return err
-	}
-	serveAdmin, err := h.openAdmin()
-	if err != nil {
-		closeAll(listeners)
 		return err
 	}
 	var work sync.WaitGroup
 	defer work.Wait()
+	if before != nil {
+		work.Go(func() { h.follow(before) })
+		defer before.Close()
+	}
+	e, err := h.open(before)
+	defer e.close()
+	if err != nil {
+		return err
+	}
+	defer e.answering.Wait()
 	checks, endChecks := context.WithCancel(context.Background())
 	defer endChecks()
+	questions, endQuestions := context.WithCancel(checks)
+	e.endAdmin = endQuestions
 	work.Go(func() { h.watch(checks) })
-	work.Go(func() { serveAdmin(checks) })
 	work.Go(func() { h.discover(checks) })
-	h.awaitSources(ctx)
-	failed := make(chan error, len(listeners))
-	for _, ln := range listeners {
-		work.Go(func() { failed <- h.proxy.Serve(ln) })
+	if before == nil { // else that one answers questions until this one is ready
+		e.answering.Go(func() { e.serveAdmin(questions) })
 	}
+	h.awaitSources(ctx)
+	if before != nil {
+		if err := h.usable(before); err != nil {
+			return err
+		}
+		e.answering.Go(func() { e.serveAdmin(questions) })
+	}
+	return h.end(ctx, stop, e, h.accept(ctx, &work, e, before))
+}
+
+// accept lets clients in, and returns where it is told when that fails.
+func (h *holdfast) accept(ctx context.Context, work *sync.WaitGroup, e *entrances, before *predecessor) <-chan error {
+	failed := make(chan error, e.clients+1)
+	for _, s := range e.forClients() {
+		work.Go(func() { failed <- h.proxy.Serve(s.Listener) })
+	}
+	if err := h.announceReady(ctx, before); err != nil {
+		failed <- err
+	} else {
+		h.listening(e)
+	}
+	return failed
+}
+
+// listening says that clients are accepted, and what is odd about how.
+func (h *holdfast) listening(e *entrances) {
+	e.own()
+	h.inherited.drop(true)
 	if h.options.proxy.SIDTag && len(h.options.pool.Secret) == 0 {
 		h.log.Warn("--sid-tag without --secret: whoever knows the backends' IDs can make tags, " +
 			"and so choose which backend gets a request")
 	}
-	h.log.Info("listening", "addr", addresses(listeners), "backends", h.backendNames())
-	select {
-	case <-ctx.Done():
-		stop()
-		h.log.Info("shutting down", "timeout", h.options.shutdown)
-		err = nil
-	case err = <-failed:
-	}
-	deadline, cancel := context.WithTimeout(context.Background(), h.options.shutdown)
-	defer cancel()
-	if cut := h.proxy.Shutdown(deadline); cut != nil {
-		h.log.Warn("shutdown cut short what was open", "err", cut)
-	}
-	h.log.Info("stopped")
-	return err
-}
-
-// open opens every listener, or none.
-func (h *holdfast) open() (all []net.Listener, err error) {
-	for _, addr := range h.options.listen {
-		ln, err := listen(addr)
-		if err != nil {
-			closeAll(all)
-			return nil, fmt.Errorf("--listen %q: %w", addr, err)
-		}
-		all = append(all, ln)
-	}
-	return all, nil
-}
-
-func closeAll(listeners []net.Listener) {
-	for _, ln := range listeners {
-		ln.Close()
-	}
+	h.log.Info("listening", "addr", addresses(e.forClients()), "backends", h.backendNames())
+	h.tellSystemd(fmt.Sprintf("%s\nMAINPID=%d", daemon.SdNotifyReady, os.Getpid()))
 }
 
 func listen(addr string) (net.Listener, error) {
@@ -250,10 +254,10 @@ func listen(addr string) (net.Listener, error) {
 	return net.Listen("tcp", addr)
 }
 
-func addresses(listeners []net.Listener) string {
+func addresses(sockets []socket) string {
 	var all []string
-	for _, ln := range listeners {
-		all = append(all, ln.Addr().String())
+	for _, s := range sockets {
+		all = append(all, s.Addr().String())
 	}
 	return strings.Join(all, ",")
 }

@@ -20,7 +20,7 @@ const (
 	maxConnections = 64              // at a time; what is beyond gets a bare 503
 	maxHead        = 16 << 10        // bytes, and so the longest sid there is a question for
 	maxBody        = 4 << 10         // bytes; nothing here needs one
-	grace          = 250 * time.Millisecond
+	grace          = time.Second     // for those who ask when it ends
 )
 
 // Config is what a server is built from.

@@ -1,0 +1,129 @@
+package routing
+
+import (
+	"iter"
+	"strings"
+	"time"
+)
+
+// history is how much older than its table a session may be: 34 years, so that a table may take over those of others.
+const history = 1 << 30 * time.Second
+
+// exportChunk is how many pins are described under one lock.
+const exportChunk = 256
+
+// All passes through the pins whose backends live, for another process to take over with Import. It is not a view of one
+// moment: a pin that is learned or forgotten meanwhile may be among them or not; OnLearn tells of the former. A lock is
+// held for as long as it takes to list a few thousand sids.
+func (s *Sessions) All() iter.Seq2[string, Entry] {
+	return func(yield func(string, Entry) bool) {
+		chunk := make([]exported, 0, exportChunk)
+		for i := range s.shards {
+			sh := &s.shards[i]
+			for sids := sh.sids(); len(sids) > 0; {
+				n := min(len(sids), exportChunk)
+				chunk, sids = sh.describe(chunk[:0], sids[:n]), sids[n:]
+				for _, x := range chunk {
+					if !yield(x.sid, x.Entry) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// exported is one pin on its way out.
+type exported struct {
+	sid string
+	Entry
+}
+
+// sids lists the sids of all pins, of either LRU the oldest first.
+func (sh *shard) sids() []string {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return append(sh.unproven.Keys(), sh.proven.Keys()...)
+}
+
+// describe appends what is known of those sids whose sessions live.
+func (sh *shard) describe(list []exported, sids []string) []exported {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, sid := range sids {
+		if pin := sh.find(sid); pin != nil && !pin.on.dead.Load() {
+			list = append(list, exported{sid, sh.table.entry(pin)})
+		}
+	}
+	return list
+}
+
+// Import pins sid as another process has known it, to the present incarnation of e.Backend; e.Incarnation and e.Dead are
+// not looked at. What this table knows of the sid already is newer, and stays. A session with an open request is as good
+// as just used; one with an open tunnel, which ends with the other process, counts here once it is seen.
+//
+// Import reports whether sid is pinned to e.Backend now. A session that has been silent for longer than it can live is
+// not, nor is one for which there is no room.
+func (s *Sessions) Import(sid string, e Entry) bool {
+	if sid == "" || len(sid) > MaxSID {
+		return false
+	}
+	now := s.tick()
+	pin := session{
+		on: e.Backend.life.Load(), since: s.second(e.Since, now), placed: now, used: s.second(e.Used, now),
+		ttl: uint16(min(max(seconds(e.TTL), 1), 1<<16-1)), eio: uint8(e.EIO),
+	}
+	if e.Polls+e.Tunnels > 0 {
+		pin.used = now
+	}
+	if e.Proof == BySearch {
+		pin.flags |= sought
+	}
+	if e.Proven {
+		pin.flags |= proven
+	}
+	if pin.expired(now) || pin.on.dead.Load() {
+		return false
+	}
+	return s.shardOf(sid).adopt(sid, &pin, e.Counts && e.Tunnels == 0)
+}
+
+// second is t as the table counts time, not beyond now.
+func (s *Sessions) second(t time.Time, now uint32) uint32 {
+	return uint32(min(max(t.Sub(s.start), 0)/time.Second, time.Duration(now)))
+}
+
+// adopt pins sid unless something is known of it here.
+func (sh *shard) adopt(sid string, s *session, counts bool) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if old := sh.find(sid); old != nil {
+		return old.on == s.on
+	}
+	if sh.isBuried(sid, s.placed) {
+		return false
+	}
+	if !sh.makeRoom(s.placed) {
+		sh.table.notStored.Add(1)
+		return false
+	}
+	if counts {
+		s.count()
+	}
+	sh.listOf(s).Add(strings.Clone(sid), s)
+	if s.is(proven) && sh.proven.Len() > sh.limit-sh.limit/8 {
+		sh.evictProven(s.placed)
+	}
+	return true
+}
+
+// OnLearn has fn told of every pin from now on that Learn and Hold.Learn store; nil ends that. fn must not block and not
+// keep sid, whose memory is the caller's; several goroutines may call it at the same time, and a call may still be under
+// way when OnLearn(nil) returns.
+func (s *Sessions) OnLearn(fn func(sid string, e Entry)) {
+	if fn == nil {
+		s.onLearn.Store(nil)
+		return
+	}
+	s.onLearn.Store(&fn)
+}
