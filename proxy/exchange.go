@@ -167,6 +167,9 @@ func (x *exchange) attempt() error {
 		giveBuffer(x.wire)
 		x.wire = nil
 	}
+	if x.waits() && x.search == nil {
+		x.up.poll.begin()
+	}
 	if err := x.awaitReply(); err != nil {
 		return &failure{waiting, err}
 	}
@@ -238,6 +241,9 @@ func (x *exchange) awaitReply() error {
 			return err
 		}
 		x.up.spoke = true
+		if x.waits() && x.search == nil && !x.up.poll.answer() {
+			return errAborted
+		}
 		res := &x.up.res
 		switch {
 		case res.Status == 101 && !x.upgrade:
@@ -320,10 +326,10 @@ func (x *exchange) passInterim() error {
 	return nil
 }
 
-// observe tells the health checker how an attempt ended.
+// observe tells the health checker how an attempt ended, unless that was our own doing or the client's.
 func (x *exchange) observe(err error) {
 	var client *clientError
-	if tell := x.c.p.cfg.OnOutcome; tell != nil && !x.c.left() && !errors.As(err, &client) {
+	if tell := x.c.p.cfg.OnOutcome; tell != nil && !x.c.left() && !errors.Is(err, errAborted) && !errors.As(err, &client) {
 		tell(x.decision.Backend, x.outcome(err), x.from.client)
 	}
 }

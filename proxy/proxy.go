@@ -30,12 +30,13 @@ type Proxy struct {
 	perIP     perIP
 	seekGate  *gate
 	stats     stats
+	drains    drains
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]struct{}
 	begun     bool           // the goroutines that serve all connections run
-	work      sync.WaitGroup // one for every client connection, tunnels excepted, and the sweeper
+	work      sync.WaitGroup // one for every client connection, tunnels excepted, the sweeper, and who closes sessions
 
 	count atomic.Int64 // client connections, tunnels included
 	busy  atomic.Int64 // requests under way
@@ -64,7 +65,12 @@ func New(cfg Config) (*Proxy, error) {
 		searches:  searches{bySID: make(map[string]*search)},
 	}
 	p.seekGate = newGate(cfg.SeekRate, p.stop)
+	p.drains.init()
 	cfg.Pool.OnChange(p.backendRemoved)
+	cfg.Pool.OnChange(p.drainChanged)
+	for _, b := range cfg.Pool.Snapshot().Backends() {
+		p.drainChanged(routing.Change{Backend: b, To: b.State()})
+	}
 	return p, nil
 }
 
@@ -116,6 +122,7 @@ func (p *Proxy) adopt(ln net.Listener) bool {
 	if !p.begun {
 		p.begun = true
 		p.work.Go(p.sweep)
+		p.work.Go(p.retire)
 		go p.runRelay() // ended and waited for by relay.Close
 	}
 	p.listeners[ln] = struct{}{}

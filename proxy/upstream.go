@@ -46,6 +46,7 @@ type upConn struct {
 	home     *upstream
 	reused   bool
 	spoke    bool // some head of a reply to the present request has been read
+	poll     waitingPoll
 	idleFrom time.Time
 	keepFor  time.Duration // how long it may lie idle, from the backend's Keep-Alive
 

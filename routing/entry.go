@@ -9,6 +9,7 @@ type Entry struct {
 	Dead        bool // that incarnation is gone
 	Proof       Proof
 	Proven      bool      // a request came after it was learned
+	Counted     bool      // it counts in its backend's sessions: its client has not left
 	Since       time.Time // when it was learned, to the second
 	Used        time.Time // when its last request came or went, to the second
 	TTL         time.Duration
@@ -26,11 +27,17 @@ func (s *Sessions) Lookup(sid string) (Entry, bool) {
 	if pin == nil {
 		return Entry{}, false
 	}
+	return s.entry(pin), true
+}
+
+// entry describes a session, whose shard's lock the caller holds.
+func (s *Sessions) entry(pin *session) Entry {
 	e := Entry{
 		Backend:     pin.on.backend,
 		Incarnation: pin.on.number,
 		Dead:        pin.on.dead.Load(),
 		Proven:      pin.is(proven),
+		Counted:     pin.is(counted),
 		Since:       s.start.Add(time.Duration(pin.since) * time.Second),
 		Used:        s.start.Add(time.Duration(pin.used) * time.Second),
 		TTL:         time.Duration(pin.ttl) * time.Second,
@@ -41,7 +48,7 @@ func (s *Sessions) Lookup(sid string) (Entry, bool) {
 	if pin.is(sought) {
 		e.Proof = BySearch
 	}
-	return e, true
+	return e
 }
 
 // SessionStats are the table's gauges and, from Evicted on, counters since its start.

@@ -139,6 +139,12 @@ func (s *Sessions) Bury(sid string, d time.Duration) {
 	s.shardOf(sid).bury(sid, s.tick()+uint32(seconds(d)))
 }
 
+// Retire is Bury for a session that its gateway ends while nothing of it is open: Route refuses it with ErrRetired, since
+// its client has not been told. It reports whether there is such a session; one with a poll or tunnel open stays.
+func (s *Sessions) Retire(sid string, d time.Duration) bool {
+	return s.shardOf(sid).retire(sid, s.tick()+uint32(seconds(d)))
+}
+
 // Sweep moves the table's clock, looks at up to limit old entries, and removes those whose session has been silent for
 // longer than it can live; it returns how many. Call it about once a second, with a limit that passes the whole table in a
 // minute. It never holds a lock for longer than it takes to look at a few hundred entries.

@@ -53,6 +53,7 @@ func readOptions(c *cli.Context) (options, error) {
 	o.readTimeouts(v)
 	o.readLimits(v)
 	o.readEdge(v)
+	o.readDrain(v)
 	o.shutdown = v.duration("shutdown-timeout")
 	o.readAdmin(v)
 	o.proxy.AccessLog = v.boolean("access-log")

@@ -1,0 +1,83 @@
+package proxy
+
+import "sync/atomic"
+
+// waitingPoll says whether a poll waits on a backend's connection, so that a drain can end it from outside: either its
+// reply begins or it is ended, never one after the other. The zero value: none waits.
+type waitingPoll struct {
+	looks atomic.Int32 // 0: none; else 1 and how many looks it has waited through, or pollEnded
+}
+
+const pollEnded = -1
+
+// begin notes that a poll has been sent and waits.
+func (w *waitingPoll) begin() { w.looks.Store(1) }
+
+// answer notes that its reply has come; false says that it has been ended, and must not be answered any more.
+func (w *waitingPoll) answer() bool { return w.looks.Swap(0) != pollEnded }
+
+// waits says that a poll waits.
+func (w *waitingPoll) waits() bool { return w.looks.Load() > 0 }
+
+// look returns through how many looks before this one the poll has waited; -1 if none waits.
+func (w *waitingPoll) look() int {
+	n := w.looks.Load()
+	if n > 0 && w.looks.CompareAndSwap(n, n+1) {
+		return int(n - 1)
+	}
+	return -1
+}
+
+// end has the poll ended; false says that there is none, or that its reply has come.
+func (w *waitingPoll) end() bool {
+	for {
+		n := w.looks.Load()
+		if n <= 0 {
+			return false
+		}
+		if w.looks.CompareAndSwap(n, pollEnded) {
+			return true
+		}
+	}
+}
+
+// endPoll ends the poll that waits on the connection, in the gentlest form that its client takes, and buries its sid. It
+// reports whether there was one.
+func (c *upConn) endPoll() bool {
+	if !c.poll.end() {
+		return false
+	}
+	c.abort()
+	return true
+}
+
+// polls counts the polls that wait at the backend.
+func (u *upstream) polls() (n int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for c := range u.busy {
+		if c.poll.waits() {
+			n++
+		}
+	}
+	return n
+}
+
+// quietPolls looks at the polls that wait at the backend, and returns those that have waited since the last look at least,
+// with the number of looks since they came.
+func (u *upstream) quietPolls() (list []quietPoll) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for c := range u.busy {
+		if looks := c.poll.look(); looks > 0 {
+			list = append(list, quietPoll{c, looks})
+		}
+	}
+	return list
+}
+
+// quietPoll is a poll that has waited for a while.
+type quietPoll struct {
+	on    *upConn
+	looks int
+}
