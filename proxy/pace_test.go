@@ -43,21 +43,3 @@ func times(n int, d time.Duration) (list []time.Duration) {
 	}
 	return list
 }
-
-func TestAWaitingPollIsEitherAnsweredOrEnded(t *testing.T) {
-	var w waitingPoll
-	if w.end() || w.waits() || w.look() != -1 {
-		t.Error("there is none yet")
-	}
-	w.begin()
-	if !w.waits() || w.look() != 0 || w.look() != 1 {
-		t.Error("it waits, and looks are counted")
-	}
-	if !w.answer() || w.end() || w.waits() {
-		t.Error("an answered poll cannot be ended")
-	}
-	w.begin()
-	if !w.end() || w.answer() || w.end() {
-		t.Error("an ended poll cannot be answered")
-	}
-}

@@ -8,7 +8,11 @@ type waitingPoll struct {
 	looks atomic.Int32 // 0: none; else 1 and how many looks it has waited through, or pollEnded
 }
 
-const pollEnded = -1
+const (
+	pollEnded = -1
+	// quietLooks is how many looks a poll must have waited through to be ended: as long, at least, as lies between two.
+	quietLooks = 2
+)
 
 // begin notes that a poll has been sent and waits.
 func (w *waitingPoll) begin() { w.looks.Store(1) }
@@ -19,20 +23,21 @@ func (w *waitingPoll) answer() bool { return w.looks.Swap(0) != pollEnded }
 // waits says that a poll waits.
 func (w *waitingPoll) waits() bool { return w.looks.Load() > 0 }
 
-// look returns through how many looks before this one the poll has waited; -1 if none waits.
+// look returns through how many looks the poll has waited, this one included; 0 if none waits.
 func (w *waitingPoll) look() int {
 	n := w.looks.Load()
 	if n > 0 && w.looks.CompareAndSwap(n, n+1) {
-		return int(n - 1)
+		return int(n)
 	}
-	return -1
+	return 0
 }
 
-// end has the poll ended; false says that there is none, or that its reply has come.
+// end has the poll ended; false says that there is none, that its reply has come, or that it is a later one that has not
+// waited for long enough.
 func (w *waitingPoll) end() bool {
 	for {
 		n := w.looks.Load()
-		if n <= 0 {
+		if n <= quietLooks {
 			return false
 		}
 		if w.looks.CompareAndSwap(n, pollEnded) {
@@ -42,7 +47,7 @@ func (w *waitingPoll) end() bool {
 }
 
 // endPoll ends the poll that waits on the connection, in the gentlest form that its client takes, and buries its sid. It
-// reports whether there was one.
+// reports whether there was one that has waited for long enough.
 func (c *upConn) endPoll() bool {
 	if !c.poll.end() {
 		return false
@@ -63,13 +68,13 @@ func (u *upstream) polls() (n int) {
 	return n
 }
 
-// quietPolls looks at the polls that wait at the backend, and returns those that have waited since the last look at least,
-// with the number of looks since they came.
+// quietPolls looks at the polls that wait at the backend, and returns those that have waited for long enough, with how
+// many looks that were.
 func (u *upstream) quietPolls() (list []quietPoll) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for c := range u.busy {
-		if looks := c.poll.look(); looks > 0 {
+		if looks := c.poll.look(); looks >= quietLooks {
 			list = append(list, quietPoll{c, looks})
 		}
 	}

@@ -122,7 +122,7 @@ func backendID(c *cli.Context) (string, error) {
 		case name == "admin" && len(args) > 1:
 			args = args[1:]
 			value = args[0]
-		default:
+		case name != "admin":
 			value = "true"
 		}
 		if err := c.Set(name, value); err != nil {

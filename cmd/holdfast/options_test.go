@@ -75,6 +75,9 @@ func TestWrongValuesAreRefusedInOneLine(t *testing.T) {
 		someBackend + " --log-format xml":              `--log-format "xml": want one of text, json`,
 		someBackend + " --log-level loud":              `--log-level "loud": want one of debug, info, warn, error`,
 		someBackend + " --shutdown-timeout soon":       `--shutdown-timeout "soon": want a time`,
+		someBackend + " --drain-timeout soon":          `--drain-timeout "soon": want never, or a time with a unit`,
+		someBackend + " --drain-timeout -1s":           `--drain-timeout "-1s": want never, or a time`,
+		someBackend + " --drain-rate 0":                `--drain-rate "0": want a whole number from 1`,
 	} {
 		t.Run(args, func(t *testing.T) {
 			_, err := parse(t, strings.Fields(args)...)
@@ -87,6 +90,14 @@ func TestWrongValuesAreRefusedInOneLine(t *testing.T) {
 				t.Errorf("exit code %d, want 2", exitCode(err))
 			}
 		})
+	}
+}
+
+func TestDrainTimeouts(t *testing.T) {
+	for text, want := range map[string]time.Duration{"5m": 5 * time.Minute, "0s": 1, "never": -1} {
+		if o, err := parse(t, someBackend, "--drain-timeout", text); err != nil || o.proxy.DrainTimeout != want {
+			t.Errorf("%s: %v (%v), want %v", text, o.proxy.DrainTimeout, err, want)
+		}
 	}
 }
 
