@@ -9,7 +9,7 @@
 //
 //   {"cmd":"exchange"}                   once more, on whatever session each has now
 //   {"cmd":"abort","client":3,"age":50}  cut the TCP connection of a poll that is that many ms old
-//   {"cmd":"stream","every":600,"gap":150}  receive binary events, whose attachments come late, until the session ends
+//   {"cmd":"stream","server":"b1","every":600,"gap":150}  those on b1 receive binary events, whose attachments come late
 //   {"cmd":"close"}                      say goodbye and exit with 0
 const { parseArgs } = require('util')
 const crypto = require('crypto')
@@ -85,7 +85,8 @@ async function obey (command) {
     case 'abort':
       return abort(clients[command.client], command.age || 0)
     case 'stream':
-      return clients.forEach(({ client }) => client.stream(command.every, command.gap))
+      return clients.filter(({ client }) => client.session?.server === command.server)
+        .forEach(({ client }) => client.stream(command.every, command.gap))
     case 'close':
       clients.forEach(({ client }) => client.close())
       return setTimeout(() => process.exit(0), 200)
