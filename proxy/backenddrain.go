@@ -95,7 +95,7 @@ func (p *Proxy) closingIn() string {
 	if p.cfg.DrainTimeout < 0 {
 		return "never"
 	}
-	return p.cfg.DrainTimeout.String()
+	return p.cfg.DrainTimeout.Round(time.Millisecond).String()
 }
 
 // CloseNow has the sessions of a draining backend closed from now on, instead of after Config.DrainTimeout. It reports

@@ -42,7 +42,7 @@ func (p *Proxy) retireOnce(pace *pace, now time.Time) (next time.Duration) {
 	left := int64(0) // of the drains before this one
 	for _, d := range list {
 		next = min(next, p.advance(d, pace, now, left))
-		left += d.backend.Sessions()
+		left += leftAt(d.backend)
 	}
 	return next
 }
@@ -94,10 +94,14 @@ func (p *Proxy) close(d *backendDrain, deadline time.Time, pace *pace, now time.
 // setDeadline gives the drain the time that closing its sessions takes, behind those of others, and a grace for what is
 // never quiet.
 func (p *Proxy) setDeadline(d *backendDrain, now time.Time, before int64) Drain {
-	seconds := retireSlack * float64(before+d.backend.Sessions()) / float64(p.cfg.DrainRate)
+	seconds := retireSlack * float64(before+leftAt(d.backend)) / float64(p.cfg.DrainRate)
 	at := now.Add(p.cfg.drainGrace + time.Duration(seconds*float64(time.Second)))
 	return p.drains.update(d, func(s *Drain) { s.Deadline = at })
 }
+
+// leftAt is about how many sessions there are to close at a backend: tunnels that are not Engine.IO's, and sessions that only
+// their tags are known of, count by what they have open.
+func leftAt(b *routing.Backend) int64 { return max(b.Sessions(), b.InFlight()) }
 
 // pace allows so many a second. What is not used in time is not saved up, but for a tenth of a second: in no second are
 // there more than 1.1 times as many.

@@ -36,6 +36,9 @@ func TestDrainAndUndrain(t *testing.T) {
 	waitMetric(t, admin, `holdfast_backend_state{backend="web-1",state="draining"} 1`)
 	run("web-1 is up, and has 1 session\n", "undrain", "web-1")
 	run("web-1 is drained: nothing is left there, 1 session closed\n", "drain", "web-1", "--now")
+	if stdout, _, _ := runCommand(t, "status", "--admin", admin); !strings.Contains(stdout, "web-1    drained  0 ") {
+		t.Errorf("status:\n%s", stdout)
+	}
 	if status := <-polled; status != http.StatusBadRequest {
 		t.Errorf("the poll: status %d, want 400", status)
 	}

@@ -39,7 +39,7 @@ func TestRefusals(t *testing.T) {
 		"another name is refused, for DNS lies":        {"GET /healthz HTTP/1.1\r\nHost: evil.example:9900\r\n\r\n", "403 Forbidden", "evil.example"},
 		"a name that begins like an address is":        {"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1.evil.example\r\n\r\n", "403 Forbidden", "want an IP address"},
 		"a name that ends like localhost is":           {"GET /healthz HTTP/1.1\r\nHost: notlocalhost\r\n\r\n", "403 Forbidden", "want an IP address"},
-		"a foreign page's request is refused":                  {"GET /metrics HTTP/1.1\r\nHost: XHOST\r\nOrigin: http://evil.example\r\n\r\n", "403 Forbidden", "Origin"},
+		"a foreign page's request is refused":          {"GET /metrics HTTP/1.1\r\nHost: XHOST\r\nOrigin: http://evil.example\r\n\r\n", "403 Forbidden", "Origin"},
 		"also from a page of no origin":                {"GET /metrics HTTP/1.1\r\nHost: XHOST\r\norigin: null\r\n\r\n", "403 Forbidden", "Origin"},
 		"even an empty Origin is one":                  {"GET /metrics HTTP/1.1\r\nHost: XHOST\r\nOrigin:\r\n\r\n", "403 Forbidden", "Origin"},
 		"a preflight is a page's request":              {"OPTIONS /metrics HTTP/1.1\r\nHost: XHOST\r\nOrigin: http://evil.example\r\n\r\n", "403 Forbidden", "Origin"},

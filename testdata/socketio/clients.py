@@ -50,7 +50,7 @@ async def main():
     clients = [socketio.AsyncClient() for _ in range(args.count)]
     for index, sio in enumerate(clients):
         listen(sio, index)
-        await sio.connect(args.url, transports=transports)
+        await sio.connect(args.url, transports=transports, wait_timeout=30)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     sys.stdout.flush()
 
