@@ -128,7 +128,7 @@ func (d *draining) move(t *testing.T, from *backend, drain func(*backend)) {
 		away = append(away, g.checkMoved(t, from, began)...)
 	}
 	slices.Sort(away)
-	t.Logf("%d clients of %s were away for %v", moving, from.id, away)
+	t.Logf("%d clients of %s were away, half of them for %v, one for %v", moving, from.id, away.quantile(0.5), away.quantile(1))
 	if last := away.quantile(1); last > 3*time.Second || len(away) != moving {
 		t.Errorf("%d came back, one after %v; want %d, each within 3 s", len(away), last, moving)
 	}
