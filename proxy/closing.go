@@ -110,7 +110,9 @@ func (c *closing) all() int {
 	left := c.backend.Sessions()
 	c.p.End(c.backend)
 	for sid := range c.p.cfg.Sessions.Of(c.backend) {
-		c.p.cfg.Sessions.Bury(sid, buriedFor)
+		if !c.p.cfg.Sessions.Retire(sid, buriedFor) {
+			c.p.cfg.Sessions.Bury(sid, buriedFor)
+		}
 	}
 	return int(left)
 }
