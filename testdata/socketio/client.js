@@ -68,6 +68,7 @@ class Client {
       this.welcomes++
       this.session = new Session({ server, sid })
       this.say('welcome', { server, sid })
+      this.stream()
       this.onWelcome()
     })
     this.socket.on('bits', bytes => {
@@ -145,9 +146,11 @@ class Client {
     return Promise.race([reply, session.ended])
   }
 
-  // stream has the server send a binary event every so many milliseconds, its attachment that much later than its header.
-  stream (every, gap) {
-    this.socket.emit('stream', every, gap)
+  // stream has one server, whenever this client is on it, send a binary event every so many milliseconds, its attachment
+  // that much later than its header.
+  stream (wish = this.streams) {
+    this.streams = wish
+    if (wish && wish.server === this.session?.server) this.socket.emit('stream', wish.every, wish.gap)
   }
 
   // report has the current session's counts. Losses are known only after the

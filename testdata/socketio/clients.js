@@ -85,8 +85,7 @@ async function obey (command) {
     case 'abort':
       return abort(clients[command.client], command.age || 0)
     case 'stream':
-      return clients.filter(({ client }) => client.session?.server === command.server)
-        .forEach(({ client }) => client.stream(command.every, command.gap))
+      return clients.forEach(({ client }) => client.stream(command))
     case 'close':
       clients.forEach(({ client }) => client.close())
       return setTimeout(() => process.exit(0), 200)
