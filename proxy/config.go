@@ -56,6 +56,12 @@ type Config struct {
 	PollTimeout    time.Duration // for a reply to begin; 0: from the session's handshake, 120 s where that is unknown
 	TunnelTimeout  time.Duration // for a silent tunnel; 0: from the session's handshake, 1 h where that is unknown
 
+	// DrainTimeout is how long the sessions of a draining backend may stay before they are closed. 0: 5 minutes; negative:
+	// for ever, unless CloseNow is called.
+	DrainTimeout time.Duration
+	// DrainRate is how many sessions are closed in a second then, of all draining backends together. 0: 50.
+	DrainRate int
+
 	MaxConnections int // clients at a time, tunnels included; 0: 100,000
 	// MaxConnectionsPerIP bounds the clients at a time from one address (a /64 for IPv6), trusted proxies excepted. 0: no
 	// bound, since offices and CDNs have one address for many.
@@ -86,7 +92,8 @@ type Config struct {
 	// Logger takes one line per event, never per request but for AccessLog. nil: nothing is logged.
 	Logger *slog.Logger
 
-	heads http1.Limits
+	heads      http1.Limits
+	drainGrace time.Duration
 }
 
 // Cookie says how the affinity cookie is set. Its value is an opaque token of the backend, never an address.
@@ -136,6 +143,9 @@ func (c *Config) complete() error {
 	setDefault(&c.SeekRate, 1000)
 	setDefault(&c.HandshakeWait, 10*time.Second)
 	setDefault(&c.HandshakeQueue, 10_000)
+	setDefault(&c.DrainTimeout, 5*time.Minute)
+	setDefault(&c.DrainRate, 50)
+	setDefault(&c.drainGrace, 10*time.Second)
 	setDefault(&c.Cookie.SameSite, http.SameSiteLaxMode)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -154,6 +164,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("proxy: Cookie.Partitioned: want Secure as well, browsers ignore the one without the other")
 	case c.MaxConnectionsPerIP < 0:
 		return fmt.Errorf("proxy: MaxConnectionsPerIP %d: want 0 for no bound, or more", c.MaxConnectionsPerIP)
+	case c.DrainRate < 0:
+		return fmt.Errorf("proxy: DrainRate %d: want 0 for 50, or more", c.DrainRate)
 	case c.SeekRate < 0 || c.SeekRate > maxRate:
 		return fmt.Errorf("proxy: SeekRate %d: want 0 to 1,000,000", c.SeekRate)
 	case c.HandshakeRate < 0 || c.HandshakeRate > maxRate || c.HandshakeRateTotal < 0 || c.HandshakeRateTotal > maxRate:

@@ -290,6 +290,9 @@ func (x *exchange) sent() error {
 		giveBuffer(x.wire)
 		x.wire = nil
 	}
+	if x.waits() && x.search == nil {
+		x.up.poll.begin()
+	}
 	if x.parks() {
 		return errParked
 	}
@@ -369,6 +372,9 @@ func (x *exchange) awaitReply() error {
 			return err
 		}
 		x.up.spoke = true
+		if x.waits() && x.search == nil && !x.up.poll.answer() {
+			return errAborted
+		}
 		res := &x.up.res
 		switch {
 		case res.Status == 101 && !x.upgrade:
@@ -460,10 +466,10 @@ func (x *exchange) passInterim() error {
 	return nil
 }
 
-// observe tells the health checker how an attempt ended.
+// observe tells the health checker how an attempt ended, unless that was our own doing or the client's.
 func (x *exchange) observe(err error) {
 	var client *clientError
-	if tell := x.c.p.cfg.OnOutcome; tell != nil && !x.c.left() && !errors.As(err, &client) {
+	if tell := x.c.p.cfg.OnOutcome; tell != nil && !x.c.left() && !errors.Is(err, errAborted) && !errors.As(err, &client) {
 		tell(x.decision.Backend, x.outcome(err), x.from.client)
 	}
 }

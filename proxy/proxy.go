@@ -34,13 +34,14 @@ type Proxy struct {
 	seekGate  *gate
 	room      *room
 	stats     stats
+	drains    drains
 
 	mu        sync.Mutex
 	listeners map[net.Listener]*acceptor // nil for one whose connections no loop can carry
 	conns     map[*conn]struct{}
 	begun     bool           // the goroutines that serve all connections run
 	accepting sync.WaitGroup // one for every Serve
-	work      sync.WaitGroup // one for every client connection, tunnels excepted, and the sweeper
+	work      sync.WaitGroup // one for every client connection, tunnels excepted, the sweeper, and who closes sessions
 
 	count atomic.Int64 // client connections, tunnels included
 	busy  atomic.Int64 // requests under way
@@ -75,7 +76,12 @@ func New(cfg Config) (*Proxy, error) {
 	p.wheel = event.NewWheel(p.now, time.After)
 	p.seekGate = newGate(cfg.SeekRate, p.stop)
 	p.room = newRoom(p)
+	p.drains.init()
 	cfg.Pool.OnChange(p.backendRemoved)
+	cfg.Pool.OnChange(p.drainChanged)
+	for _, b := range cfg.Pool.Snapshot().Backends() {
+		p.drainChanged(routing.Change{Backend: b, To: b.State()})
+	}
 	return p, nil
 }
 
@@ -138,6 +144,7 @@ func (p *Proxy) adopt(ln net.Listener) bool {
 		p.begun = true
 		p.work.Go(p.sweep)
 		p.work.Go(func() { p.wheel.Run(p.stop) })
+		p.work.Go(p.retire)
 		go p.runRelay() // ended and waited for by relay.Close
 	}
 	p.listeners[ln] = nil

@@ -49,6 +49,8 @@ func (x *exchange) refuse(err error) bool {
 	case errors.As(err, &bad):
 		x.closing, x.c.linger = x.closing || bad.Close, bad.Close
 		return x.reply(answer{bad.Status, plainText, bad.Line + "\n"})
+	case errors.Is(err, routing.ErrRetired):
+		return x.sayOver()
 	case errors.Is(err, routing.ErrGone), errors.Is(err, routing.ErrUnknownSession):
 		return x.reply(unknownSession(x.upgrade))
 	case errors.Is(err, routing.ErrOverloaded):
@@ -125,6 +127,11 @@ func (x *exchange) endPolitely() bool {
 	if x.owned() {
 		x.c.p.cfg.Sessions.Bury(x.decision.SID, buriedFor)
 	}
+	return x.sayOver()
+}
+
+// sayOver is the answer to a request whose session was ended here.
+func (x *exchange) sayOver() bool {
 	if !x.waits() || !x.takesClose {
 		return x.reply(unknownSession(x.upgrade))
 	}

@@ -17,6 +17,7 @@ type stats struct {
 	asked         atomic.Int64
 	found         atomic.Int64
 	notUnderstood atomic.Int64
+	retired       atomic.Int64
 }
 
 // Stats is what a proxy has done since it was built, and what it is doing.
@@ -26,6 +27,7 @@ type Stats struct {
 	Asked         int64                 // requests that backends got in the course of them
 	Found         int64                 // how many of the searches came to a proof
 	NotUnderstood int64                 // replies to handshakes in which no sid was found
+	Retired       int64                 // sessions closed because their backend drains
 
 	HandshakesWaiting int           // for their turn or a place, now
 	HandshakesWaited  int64         // had to wait
@@ -46,6 +48,7 @@ func (p *Proxy) Stats() Stats {
 		Asked:         p.stats.asked.Load(),
 		Found:         p.stats.found.Load(),
 		NotUnderstood: p.stats.notUnderstood.Load(),
+		Retired:       p.stats.retired.Load(),
 		Connections:   p.count.Load(),
 		Requests:      p.busy.Load(),
 		Tunnels:       p.relay.Len(),

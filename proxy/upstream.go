@@ -40,8 +40,8 @@ type upstream struct {
 	loops   []*event.Loop // for plain connections; none: goroutines wait on them
 
 	mu   sync.Mutex
-	idle []*upConn             // the youngest last
-	busy map[*upConn]time.Time // since when it carries a request with a sid; zero: it carries another one
+	idle []*upConn // the youngest last
+	busy *upConn   // the first of a list
 }
 
 // upConn is one connection to a backend. While it is busy it belongs to one exchange; while idle, to its upstream.
@@ -54,6 +54,11 @@ type upConn struct {
 	parsed   bool                 // the head of one has been parsed, and nothing has been done about it yet
 	carries  atomic.Pointer[conn] // whose exchange waits on it; nil while nobody's does
 	own      event.Socket         // nc, if it is one
+	poll     waitingPoll
+
+	prev, next *upConn // in the list of those in use; guarded by home.mu
+	busy       bool    // it is in that list
+
 	idleFrom time.Time
 	keepFor  time.Duration // how long it may lie idle, from the backend's Keep-Alive
 
@@ -67,7 +72,7 @@ func newUpstream(b *routing.Backend, cfg *Config, loops []*event.Loop) (*upstrea
 	if err != nil {
 		return nil, fmt.Errorf("backend %s: %w", b.ID(), err)
 	}
-	up := &upstream{backend: b, network: "tcp", addr: u.Host, loops: loops, busy: make(map[*upConn]time.Time)}
+	up := &upstream{backend: b, network: "tcp", addr: u.Host, loops: loops}
 	up.dialer = &net.Dialer{LocalAddr: cfg.sourceAddr(), KeepAlive: keepAlive, Control: bindLate}
 	switch u.Scheme {
 	case "http":
@@ -101,7 +106,7 @@ func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, erro
 		return nil, err
 	}
 	u.mu.Lock()
-	u.lend(c, pinned, time.Now())
+	u.lend(c)
 	u.mu.Unlock()
 	return c, nil
 }
@@ -120,7 +125,7 @@ func (u *upstream) getNow(pinned, fresh bool) (*upConn, error) {
 		return nil, err
 	}
 	u.mu.Lock()
-	u.lend(c, pinned, time.Now())
+	u.lend(c)
 	u.mu.Unlock()
 	return c, nil
 }
@@ -128,7 +133,7 @@ func (u *upstream) getNow(pinned, fresh bool) (*upConn, error) {
 // reuse lends an idle connection, unless fresh asks for a new one; nil if there is none.
 func (u *upstream) reuse(pinned, fresh bool) *upConn {
 	for !fresh {
-		c := u.pop(pinned, time.Now())
+		c := u.pop(pinned)
 		if c == nil {
 			break
 		}
@@ -142,15 +147,33 @@ func (u *upstream) reuse(pinned, fresh bool) *upConn {
 }
 
 // lend enters a connection in the books. The caller holds u.mu.
-func (u *upstream) lend(c *upConn, pinned bool, now time.Time) {
-	if !pinned {
-		now = time.Time{}
+func (u *upstream) lend(c *upConn) {
+	c.busy = true
+	c.next = u.busy
+	if c.next != nil {
+		c.next.prev = c
 	}
-	u.busy[c] = now
+	u.busy = c
+}
+
+// unlend strikes it off, if it is there. The caller holds u.mu.
+func (u *upstream) unlend(c *upConn) {
+	if !c.busy {
+		return
+	}
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		u.busy = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.prev, c.next, c.busy = nil, nil, false
 }
 
 // pop takes the youngest idle connection if it is young enough. Older ones below it are left to sweep.
-func (u *upstream) pop(pinned bool, now time.Time) *upConn {
+func (u *upstream) pop(pinned bool) *upConn {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	last := len(u.idle) - 1
@@ -158,12 +181,12 @@ func (u *upstream) pop(pinned bool, now time.Time) *upConn {
 		return nil
 	}
 	c := u.idle[last]
-	if now.Sub(c.idleFrom) >= c.life(pinned) {
+	if time.Since(c.idleFrom) >= c.life(pinned) {
 		return nil
 	}
 	u.idle[last] = nil
 	u.idle = u.idle[:last]
-	u.lend(c, pinned, now)
+	u.lend(c)
 	return c
 }
 
@@ -227,7 +250,7 @@ func (u *upstream) put(c *upConn) {
 		c.nc.SetReadDeadline(time.Time{}) // an old one would make quiet see nothing
 	}
 	u.mu.Lock()
-	delete(u.busy, c)
+	u.unlend(c)
 	keep := len(u.idle) < idlePerBackend && c.keepFor > 0 && !c.aborted.Load() && u.backend.State() < routing.Down
 	if keep {
 		c.idleFrom = time.Now()
@@ -255,7 +278,7 @@ func (u *upstream) drop(c *upConn) {
 // forget takes a connection out of the books; somebody else owns it now.
 func (u *upstream) forget(c *upConn) {
 	u.mu.Lock()
-	delete(u.busy, c)
+	u.unlend(c)
 	u.mu.Unlock()
 }
 
@@ -283,7 +306,7 @@ func (u *upstream) sweep(now time.Time) {
 func (u *upstream) end() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	for c := range u.busy {
+	for c := u.busy; c != nil; c = c.next {
 		c.abort()
 	}
 }

@@ -9,13 +9,13 @@ type Entry struct {
 	Dead        bool // that incarnation is gone
 	Proof       Proof
 	Proven      bool      // a request came after it was learned
+	Counted     bool      // it counts in its backend's sessions: its client has not left
 	Since       time.Time // when it was learned, to the second
 	Used        time.Time // when its last request came or went, to the second
 	TTL         time.Duration
-	EIO         int  // the protocol's number in its requests; 0: none seen
-	Polls       int  // open requests
-	Tunnels     int  // open tunnels
-	Counts      bool // it is one of those that Backend.Sessions counts
+	EIO         int // the protocol's number in its requests; 0: none seen
+	Polls       int // open requests
+	Tunnels     int // open tunnels
 }
 
 // Lookup returns what is known about sid, for people; it does not count as use.
@@ -37,13 +37,13 @@ func (s *Sessions) entry(pin *session) Entry {
 		Incarnation: pin.on.number,
 		Dead:        pin.on.dead.Load(),
 		Proven:      pin.is(proven),
+		Counted:     pin.is(counted),
 		Since:       s.start.Add(time.Duration(pin.since) * time.Second),
 		Used:        s.start.Add(time.Duration(pin.used) * time.Second),
 		TTL:         time.Duration(pin.ttl) * time.Second,
 		EIO:         int(pin.eio),
 		Polls:       int(pin.polls),
 		Tunnels:     int(pin.tunnels),
-		Counts:      pin.is(counted),
 	}
 	if pin.is(sought) {
 		e.Proof = BySearch

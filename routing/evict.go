@@ -41,8 +41,8 @@ func (sh *shard) sweep(now uint32, limit int) (seen, expired int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for seen < limit {
-		sid, until, ok := sh.buried.GetOldest()
-		if !ok || now <= until {
+		sid, b, ok := sh.buried.GetOldest()
+		if !ok || now <= b.until {
 			break
 		}
 		sh.buried.Remove(sid)

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -64,6 +65,9 @@ var (
 	// ErrGone says that the session's backend process is gone, or that the session was ended here (Sessions.Bury). The
 	// client is to be told at once; no search would help.
 	ErrGone = errors.New("routing: session is gone")
+	// ErrRetired is the ErrGone of a session that was ended while nothing of it was open (Sessions.Retire): its client has
+	// yet to be told, and may be told as gently as by the end of a waiting poll.
+	ErrRetired = fmt.Errorf("%w: retired", ErrGone)
 	// ErrNoBackend says that no backend takes new sessions: none is Up, or all that are have been tried.
 	ErrNoBackend = errors.New("routing: no backend is up")
 	// ErrOverloaded says that every backend that is Up holds as many sessions as it may.

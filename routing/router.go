@@ -100,11 +100,14 @@ func (r *Router) follow(req *Request) (Decision, error) {
 	}
 	if r.sessions != nil {
 		found := r.sessions.follow(d.SID, tagged, req)
-		if found.state == pinGone {
+		switch found.state {
+		case pinGone:
 			d.Pin = PinDead
 			return d, ErrGone
-		}
-		if found.state == pinAlive {
+		case pinRetired:
+			d.Pin = PinDead
+			return d, ErrRetired
+		case pinAlive:
 			d.Backend, d.Pin, d.TTL, d.Hold = found.hold.on.backend, found.pin, found.ttl, found.hold
 			if tagged != nil {
 				d.Pin = PinTag

@@ -125,7 +125,7 @@ func (s *Sessions) learn(sid string, pin session, ttl time.Duration, reserved bo
 		return s.shardOf(sid).learn(sid, &pin, reserved)
 	}
 	e := s.entry(&pin)
-	e.Counts = true
+	e.Counted = true
 	stored := s.shardOf(sid).learn(sid, &pin, reserved)
 	if stored {
 		(*tell)(sid, e)
@@ -151,6 +151,12 @@ func (s *Sessions) Bury(sid string, d time.Duration) {
 		return
 	}
 	s.shardOf(sid).bury(sid, s.tick()+uint32(seconds(d)))
+}
+
+// Retire is Bury for a session that its gateway ends while nothing of it is open: Route refuses it with ErrRetired, since
+// its client has not been told. It reports whether there is such a session; one with a poll or tunnel open stays.
+func (s *Sessions) Retire(sid string, d time.Duration) bool {
+	return s.shardOf(sid).retire(sid, s.tick()+uint32(seconds(d)))
 }
 
 // Sweep moves the table's clock, looks at up to limit old entries, and removes those whose session has been silent for

@@ -298,12 +298,12 @@ func TestLookupSaysHowASessionIsKnown(t *testing.T) {
 	g.route(routing.Request{SID: "t", EIO: 4, Upgrade: true})
 	at := func(seconds time.Duration) time.Time { return start.Add(seconds * time.Second) }
 	for sid, want := range map[string]routing.Entry{
-		"s": {Proof: routing.ByHandshake, Since: at(7), Used: at(7), TTL: 45 * time.Second, EIO: 3},
+		"s": {Proof: routing.ByHandshake, Counted: true, Since: at(7), Used: at(7), TTL: 45 * time.Second, EIO: 3},
 		"t": {
-			Proof: routing.BySearch, Proven: true, Since: at(7), Used: at(17), TTL: time.Minute, EIO: 4, Polls: 1, Tunnels: 1,
+			Proof: routing.BySearch, Proven: true, Counted: true, Since: at(7), Used: at(17), TTL: time.Minute, EIO: 4, Polls: 1, Tunnels: 1,
 		},
 	} {
-		want.Backend, want.Counts = g.backend("a"), true
+		want.Backend = g.backend("a")
 		if got, ok := g.sessions.Lookup(sid); !ok || got != want {
 			t.Errorf("%q: %+v, want %+v", sid, got, want)
 		}

@@ -22,7 +22,7 @@ type shard struct {
 	limit    int                              // unproven and proven pins together
 	unproven *simplelru.LRU[string, *session] // a handshake, and nothing since
 	proven   *simplelru.LRU[string, *session] // at most limit less its eighth, unless more are held
-	buried   *simplelru.LRU[string, uint32]   // sids that are refused, and until when
+	buried   *simplelru.LRU[string, burial]   // sids that are refused
 	held     int                              // proven pins with an open poll or tunnel
 	_        [64]byte                         // keeps the next shard's lock out of this one's cache line
 }
@@ -32,7 +32,7 @@ func (sh *shard) init(table *Sessions, limit int) {
 	sh.table, sh.limit = table, limit
 	sh.unproven, _ = simplelru.NewLRU[string, *session](limit+1, nil) // fails for sizes below 1 only
 	sh.proven, _ = simplelru.NewLRU[string, *session](limit+1, nil)
-	sh.buried, _ = simplelru.NewLRU[string, uint32](limit/16+1, nil)
+	sh.buried, _ = simplelru.NewLRU[string, burial](limit/16+1, nil)
 }
 
 // pinState is what the table knows about a sid.
@@ -41,8 +41,15 @@ type pinState uint8
 const (
 	pinUnknown pinState = iota
 	pinAlive
-	pinGone // its incarnation is dead, or it was buried
+	pinGone    // its incarnation is dead, or it was buried
+	pinRetired // it was retired, and its client may not know yet
 )
+
+// burial is what is kept of a sid that is refused.
+type burial struct {
+	until   uint32 // seconds since the table's start
+	retired bool   // by Retire
+}
 
 // finding is what follow found.
 type finding struct {
@@ -60,7 +67,7 @@ func (sh *shard) follow(sid string, tagged *Backend, req *Request) finding {
 	s := sh.find(sid)
 	switch {
 	case s == nil && sh.isBuried(sid, now):
-		return finding{state: pinGone}
+		return finding{state: sh.epitaph(sid)}
 	case s == nil, tagged != nil && s.on.backend.id != tagged.id:
 		return finding{}
 	case s.on.dead.Load():
@@ -177,12 +184,33 @@ func (sh *shard) bury(sid string, until uint32) {
 	if s := sh.find(sid); s != nil {
 		sh.remove(sid, s)
 	}
-	sh.buried.Add(strings.Clone(sid), until)
+	sh.buried.Add(strings.Clone(sid), burial{until: until})
+}
+
+// retire is bury for a session with nothing open; it reports whether there is one.
+func (sh *shard) retire(sid string, until uint32) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	s := sh.find(sid)
+	if s == nil || s.held() {
+		return false
+	}
+	sh.remove(sid, s)
+	sh.buried.Add(strings.Clone(sid), burial{until, true})
+	return true
 }
 
 func (sh *shard) isBuried(sid string, now uint32) bool {
-	until, ok := sh.buried.Peek(sid)
-	return ok && now <= until
+	b, ok := sh.buried.Peek(sid)
+	return ok && now <= b.until
+}
+
+// epitaph says how a buried sid came to be so.
+func (sh *shard) epitaph(sid string) pinState {
+	if b, _ := sh.buried.Peek(sid); b.retired {
+		return pinRetired
+	}
+	return pinGone
 }
 
 // find returns sid's session without changing its place, nil if there is none.

@@ -9,53 +9,11 @@ import (
 // history is how much older than its table a session may be: 34 years, so that a table may take over those of others.
 const history = 1 << 30 * time.Second
 
-// exportChunk is how many pins are described under one lock.
-const exportChunk = 256
-
 // All passes through the pins whose backends live, for another process to take over with Import. It is not a view of one
-// moment: a pin that is learned or forgotten meanwhile may be among them or not; OnLearn tells of the former. A lock is
-// held for as long as it takes to list a few thousand sids.
+// moment: a pin that is learned or forgotten meanwhile may be among them or not; OnLearn tells of the former. Locks are held
+// as Of holds them.
 func (s *Sessions) All() iter.Seq2[string, Entry] {
-	return func(yield func(string, Entry) bool) {
-		chunk := make([]exported, 0, exportChunk)
-		for i := range s.shards {
-			sh := &s.shards[i]
-			for sids := sh.sids(); len(sids) > 0; {
-				n := min(len(sids), exportChunk)
-				chunk, sids = sh.describe(chunk[:0], sids[:n]), sids[n:]
-				for _, x := range chunk {
-					if !yield(x.sid, x.Entry) {
-						return
-					}
-				}
-			}
-		}
-	}
-}
-
-// exported is one pin on its way out.
-type exported struct {
-	sid string
-	Entry
-}
-
-// sids lists the sids of all pins, of either LRU the oldest first.
-func (sh *shard) sids() []string {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	return append(sh.unproven.Keys(), sh.proven.Keys()...)
-}
-
-// describe appends what is known of those sids whose sessions live.
-func (sh *shard) describe(list []exported, sids []string) []exported {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	for _, sid := range sids {
-		if pin := sh.find(sid); pin != nil && !pin.on.dead.Load() {
-			list = append(list, exported{sid, sh.table.entry(pin)})
-		}
-	}
-	return list
+	return s.each(func(pin *session) bool { return !pin.on.dead.Load() })
 }
 
 // Import pins sid as another process has known it, to the present incarnation of e.Backend; e.Incarnation and e.Dead are
@@ -85,7 +43,7 @@ func (s *Sessions) Import(sid string, e Entry) bool {
 	if pin.expired(now) || pin.on.dead.Load() {
 		return false
 	}
-	return s.shardOf(sid).adopt(sid, &pin, e.Counts && e.Tunnels == 0)
+	return s.shardOf(sid).adopt(sid, &pin, e.Counted && e.Tunnels == 0)
 }
 
 // second is t as the table counts time, not beyond now.

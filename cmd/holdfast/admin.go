@@ -43,7 +43,7 @@ func (h *holdfast) openAdmin(e *entrances) error {
 	}
 	h.log.Info("admin listening", "addr", ln.Addr().String())
 	if tcp, ok := ln.Addr().(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		h.log.Warn("--admin: whoever reaches this address can read addresses of backends and sessions", "addr", tcp.String())
+		h.log.Warn("--admin: whoever reaches this address can read addresses of backends and sessions, and drain backends", "addr", tcp.String())
 	}
 	e.serveAdmin = func(ctx context.Context) { server.Run(ctx, ln) }
 	return nil
@@ -93,32 +93,39 @@ func askingFlags() []cli.Flag {
 // ask puts a question to the running holdfast that --admin names, and fills answer. done says that --json has had the
 // answer printed already.
 func ask(c *cli.Context, path string, answer any) (done bool, err error) {
-	addr := c.String("admin")
-	if !isAdminAddress(addr) {
-		return false, wrong("admin", addr, "HOST:PORT or unix:/PATH of a running holdfast's admin listener")
-	}
-	status, body, err := fetch(c.Context, addr, path)
-	if err != nil {
-		return false, fmt.Errorf("--admin %q: no holdfast answers there: %w", addr, err)
-	}
-	var failure struct{ Error string }
-	if status != http.StatusOK && (json.Unmarshal(body, &failure) != nil || failure.Error == "") {
-		return false, fmt.Errorf("--admin %q: it is not holdfast's admin listener that answers there (status %d)", addr, status)
-	}
+	body, err := request(c, http.MethodGet, path, answer)
 	if done = c.Bool("json"); done {
 		c.App.Writer.Write(body)
 	}
-	if failure.Error != "" {
-		return done, errors.New(failure.Error)
-	}
-	if err := json.Unmarshal(body, answer); err != nil {
-		return done, fmt.Errorf("--admin %q: it is not holdfast's admin listener that answers there: %w", addr, err)
-	}
-	return done, nil
+	return done, err
 }
 
-// fetch gets a path from the admin listener at addr. It asks for localhost, which every admin listener answers to.
-func fetch(ctx context.Context, addr, path string) (status int, body []byte, err error) {
+// request makes a request of the running holdfast that --admin names, and fills answer. body is what was answered, also
+// where that is a failure, which is the error then.
+func request(c *cli.Context, method, path string, answer any) (body []byte, err error) {
+	addr := c.String("admin")
+	if !isAdminAddress(addr) {
+		return nil, wrong("admin", addr, "HOST:PORT or unix:/PATH of a running holdfast's admin listener")
+	}
+	status, body, err := fetch(c.Context, addr, method, path)
+	if err != nil {
+		return nil, fmt.Errorf("--admin %q: no holdfast answers there: %w", addr, err)
+	}
+	var failure struct{ Error string }
+	if status != http.StatusOK && (json.Unmarshal(body, &failure) != nil || failure.Error == "") {
+		return nil, fmt.Errorf("--admin %q: it is not holdfast's admin listener that answers there (status %d)", addr, status)
+	}
+	if failure.Error != "" {
+		return body, errors.New(failure.Error)
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return body, fmt.Errorf("--admin %q: it is not holdfast's admin listener that answers there: %w", addr, err)
+	}
+	return body, nil
+}
+
+// fetch makes a request of the admin listener at addr. It asks for localhost, which every admin listener answers to.
+func fetch(ctx context.Context, addr, method, path string) (status int, body []byte, err error) {
 	network, address := "tcp", addr
 	if socket, found := strings.CutPrefix(addr, "unix:"); found {
 		network, address = "unix", socket
@@ -132,7 +139,7 @@ func fetch(ctx context.Context, addr, path string) (status int, body []byte, err
 			},
 		},
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, nil)
 	if err != nil {
 		return 0, nil, err
 	}

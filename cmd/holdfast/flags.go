@@ -118,6 +118,8 @@ func flags() []cli.Flag {
 		flag(running, "admin", "ADDR", defaultAdmin, "host:port or unix:/path for health, metrics and questions; empty: none"),
 		flag(running, "handover", "PATH", "", "unix socket over which the next holdfast takes over all sockets and sessions; see docs"),
 		flag(running, "shutdown-delay", "TIME", "0s", "how long after SIGTERM clients are still accepted, while /readyz says no"),
+		flag(running, "drain-timeout", "TIME", "5m", "how long sessions of a draining backend may stay before they are closed; or never"),
+		flag(running, "drain-rate", "N", "50", "sessions of draining backends closed per second then"),
 		flag(running, "shutdown-timeout", "TIME", "60s", "how long polls and WebSockets may go on after SIGTERM"),
 		flag(running, "access-log", "BOOL", "false", "log every request: where it went, why, and how it ended"),
 		flag(running, "log-format", "FORMAT", "text", "text or json"),
@@ -161,6 +163,8 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			{Name: "check", Usage: "validate flags and environment, and exit", Flags: flags(), Action: check, OnUsageError: refuseUsage},
 			statusCommand(),
 			explainCommand(),
+			drainCommand(),
+			undrainCommand(),
 			{Name: "version", Usage: "print the version, and exit", Action: printVersion, OnUsageError: refuseUsage},
 		},
 	}
@@ -179,6 +183,8 @@ const helpTemplate = `holdfast keeps every Socket.IO session on the backend that
   holdfast check FLAGS    validate flags and environment, and exit
   holdfast status         say what a running holdfast and its backends carry
   holdfast explain SID    say where a session is and how that is known
+  holdfast drain ID       give a backend no new sessions, and move its sessions elsewhere
+  holdfast undrain ID     give it new sessions again
   holdfast version        print the version, and exit
 {{range .VisibleFlagCategories}}{{if .Name}}
 {{slice .Name 2}}

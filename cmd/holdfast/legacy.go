@@ -67,7 +67,7 @@ const (
 
 // appendSession writes a session of the backend at that place in the list.
 func appendSession(dst []byte, backend int, sid string, e routing.Entry) []byte {
-	facts := flagged(e.Proof == routing.BySearch, factSought) | flagged(e.Proven, factProven) | flagged(e.Counts, factCounts) |
+	facts := flagged(e.Proof == routing.BySearch, factSought) | flagged(e.Proven, factProven) | flagged(e.Counted, factCounts) |
 		flagged(e.Polls > 0, factPolls) | flagged(e.Tunnels > 0, factTunnels)
 	for _, n := range [...]uint64{
 		uint64(backend), facts, uint64(e.EIO), uint64(e.TTL / time.Second),
@@ -105,7 +105,7 @@ func parseSession(text []byte, backends int) (backend int, sid string, e routing
 	}
 	facts := n[1]
 	e = routing.Entry{
-		Proven: facts&factProven != 0, Counts: facts&factCounts != 0,
+		Proven: facts&factProven != 0, Counted: facts&factCounts != 0,
 		Polls: int(facts & factPolls), Tunnels: int(facts & factTunnels), // any number above none
 		EIO: int(n[2]), TTL: time.Duration(n[3]) * time.Second, Since: time.Unix(int64(n[4]), 0), Used: time.Unix(int64(n[5]), 0),
 	}

@@ -19,7 +19,7 @@ var written = []struct {
 }{
 	{0, "a", routing.Entry{Since: time.Unix(1, 0), Used: time.Unix(2, 0), TTL: time.Second}},
 	{41, "Xy-_.~ \x00é", routing.Entry{
-		Proof: routing.BySearch, Proven: true, Counts: true, EIO: 4, TTL: 65535 * time.Second,
+		Proof: routing.BySearch, Proven: true, Counted: true, EIO: 4, TTL: 65535 * time.Second,
 		Since: time.Unix(1_900_000_000, 0), Used: time.Unix(1_900_000_001, 0),
 	}},
 	{1, strings.Repeat("x", routing.MaxSID), routing.Entry{EIO: 255, Since: time.Unix(0, 0), Used: time.Unix(0, 0)}},

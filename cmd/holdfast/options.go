@@ -60,6 +60,7 @@ func readOptions(c *cli.Context) (options, error) {
 	o.readHandshakes(v)
 	o.readEdge(v)
 	o.readShutdown(v)
+	o.readDrain(v)
 	o.readAdmin(v)
 	o.proxy.AccessLog = v.boolean("access-log")
 	o.logFormat = v.oneOf("log-format", "text", "json")

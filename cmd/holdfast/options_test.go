@@ -88,6 +88,9 @@ func TestWrongValuesAreRefusedInOneLine(t *testing.T) {
 		someBackend + " --shutdown-timeout soon":                     `--shutdown-timeout "soon": want a time`,
 		someBackend + " --shutdown-delay -1s":                        `--shutdown-delay "-1s": want a time`,
 		someBackend + " --handover here":                             `--handover "here": want a path of at most 90 bytes`,
+		someBackend + " --drain-timeout soon":                        `--drain-timeout "soon": want never, or a time with a unit`,
+		someBackend + " --drain-timeout -1s":                         `--drain-timeout "-1s": want never, or a time`,
+		someBackend + " --drain-rate 0":                              `--drain-rate "0": want a whole number from 1`,
 	} {
 		t.Run(args, func(t *testing.T) {
 			_, err := parse(t, strings.Fields(args)...)
@@ -100,6 +103,14 @@ func TestWrongValuesAreRefusedInOneLine(t *testing.T) {
 				t.Errorf("exit code %d, want 2", exitCode(err))
 			}
 		})
+	}
+}
+
+func TestDrainTimeouts(t *testing.T) {
+	for text, want := range map[string]time.Duration{"5m": 5 * time.Minute, "0s": 1, "never": -1} {
+		if o, err := parse(t, someBackend, "--drain-timeout", text); err != nil || o.proxy.DrainTimeout != want {
+			t.Errorf("%s: %v (%v), want %v", text, o.proxy.DrainTimeout, err, want)
+		}
 	}
 }
 

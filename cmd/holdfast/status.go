@@ -65,14 +65,27 @@ func printBackends(w io.Writer, list []admin.Backend, now time.Time) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "BACKEND\tSTATE\tSESSIONS\tIN FLIGHT\tWEIGHT\tURL\tHEALTH")
 	for _, b := range list {
-		state := b.State
-		if b.Backup {
-			state += " (backup)"
-		}
+		state := stateText(b)
 		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%.3g\t%s\t%s\n", printable(b.ID), printable(state), b.Sessions, b.InFlight,
 			b.Weight, printable(b.URL), printable(healthText(b.Health, now)))
 	}
 	t.Flush()
+}
+
+// stateText says what a backend may be given, and how far its drain is.
+func stateText(b admin.Backend) string {
+	text := b.State
+	switch d := b.Drain; {
+	case d == nil:
+	case d.Done:
+		text = "drained"
+	case d.Deadline != nil:
+		text += fmt.Sprintf(", %d closed", d.Closed)
+	}
+	if b.Backup {
+		text += " (backup)"
+	}
+	return text
 }
 
 // healthText says how checks find a backend, since when, and why it is not up.

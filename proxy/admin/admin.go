@@ -43,9 +43,9 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Server serves one admin listener. It refuses, with 403, requests that have an Origin, as a foreign page's have, and
-// those whose Host is a foreign name, which a page's server could have pointed here after the page was loaded (DNS
-// rebinding); with 405 all methods but GET and HEAD. Each connection carries one request.
+// Server serves one admin listener. It refuses, with 403, requests that have the Origin of a foreign page, orders that a
+// browser says come from another site, and whatever has a foreign name for a Host, which a page's server could have
+// pointed here after the page was loaded (DNS rebinding). Each connection carries one request.
 type Server struct {
 	cfg     Config
 	http    *fasthttp.Server

@@ -55,6 +55,18 @@ type Backend struct {
 	MaxSessions int     `json:"max_sessions,omitempty"` // 0: no limit
 	Backup      bool    `json:"backup,omitempty"`
 	Deaths      int     `json:"deaths"` // how many times it has gone down
+	Drain       *Drain  `json:"drain,omitempty"`
+}
+
+// Drain is how far the drain of a backend has come; how many sessions are left stands beside it.
+type Drain struct {
+	Since    time.Time  `json:"since"`
+	Closes   *time.Time `json:"closes,omitempty"`   // when closing sessions begins or has begun; absent: never
+	Deadline *time.Time `json:"deadline,omitempty"` // when all that is left is closed; absent before closing has begun
+	Closed   int64      `json:"closed"`             // sessions closed by it
+	Polls    int        `json:"polls"`              // waiting now
+	Tunnels  int        `json:"tunnels"`            // open now
+	Done     bool       `json:"done"`               // nothing is left there
 }
 
 // Health is what checks and traffic say of one backend.
@@ -75,7 +87,15 @@ type Source struct {
 
 // answer finds what the request's path asks for. It looks at the path as it came, since a sid may have any bytes.
 func (s *Server) answer(ctx *fasthttp.RequestCtx) {
-	path, _, _ := strings.Cut(string(ctx.RequestURI()), "?")
+	path, query, _ := strings.Cut(string(ctx.RequestURI()), "?")
+	if id, order, ok := cutOrder(path); ok {
+		s.answerOrder(ctx, id, order, query)
+		return
+	}
+	if !ctx.IsGet() && !ctx.IsHead() {
+		refuseMethod(ctx, "GET, HEAD", "want GET or HEAD")
+		return
+	}
 	if sid, found := strings.CutPrefix(path, "/sessions/"); found {
 		s.answerSession(ctx, sid)
 		return
@@ -92,7 +112,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx) {
 	case "/backends":
 		reply(ctx, fasthttp.StatusOK, s.backends())
 	default:
-		fail(ctx, fasthttp.StatusNotFound, "want /healthz, /readyz, /metrics, /status, /backends or /sessions/SID")
+		fail(ctx, fasthttp.StatusNotFound, "want /healthz, /readyz, /metrics, /status, /backends, /backends/ID/drain, /backends/ID/undrain or /sessions/SID")
 	}
 }
 
@@ -161,18 +181,38 @@ func (s *Server) backends() []Backend {
 	snapshot := s.cfg.Pool.Snapshot()
 	list := []Backend{} // an empty list is [] in JSON, not null
 	for _, b := range snapshot.Backends() {
-		config := b.Config()
-		item := Backend{
-			ID: b.ID(), URL: b.URL(), State: snapshot.State(b).String(),
-			Sessions: b.Sessions(), InFlight: b.InFlight(), Weight: b.Weight(),
-			MaxSessions: config.MaxSessions, Backup: config.Backup, Deaths: b.Incarnation(),
-		}
+		item := s.describe(b)
 		if h, ok := health[b.ID()]; ok && snapshot.ByID(b.ID()) == b {
 			item.Health = &h
 		}
 		list = append(list, item)
 	}
 	return list
+}
+
+// describe says what there is to say of a backend, but for its health.
+func (s *Server) describe(b *routing.Backend) Backend {
+	config := b.Config()
+	item := Backend{
+		ID: b.ID(), URL: b.URL(), State: b.State().String(),
+		Sessions: b.Sessions(), InFlight: b.InFlight(), Weight: b.Weight(),
+		MaxSessions: config.MaxSessions, Backup: config.Backup, Deaths: b.Incarnation(),
+	}
+	if d, ok := s.cfg.Proxy.DrainOf(b); ok {
+		item.Drain = &Drain{
+			Since: d.Since.UTC(), Closes: timeOrNone(d.Closes), Deadline: timeOrNone(d.Deadline),
+			Closed: d.Closed, Polls: d.Polls, Tunnels: d.Tunnels, Done: d.Done,
+		}
+	}
+	return item
+}
+
+func timeOrNone(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
 }
 
 // reply answers with a value as JSON, in one line.

@@ -12,17 +12,44 @@ import (
 
 // objection says why a well-formed request is not answered; "": it is.
 func (s *Server) objection(ctx *fasthttp.RequestCtx) (status int, why string) {
+	host := string(ctx.Request.Header.Host())
 	switch {
-	case len(ctx.Request.Header.PeekAll(fasthttp.HeaderOrigin)) > 0:
-		return fasthttp.StatusForbidden, "requests from web pages (with an Origin) are not answered here"
-	case !s.answersTo(string(ctx.Request.Header.Host())):
-		return fasthttp.StatusForbidden, "Host " + strconv.Quote(string(ctx.Request.Header.Host())) +
+	case !s.answersTo(host):
+		return fasthttp.StatusForbidden, "Host " + strconv.Quote(host) +
 			": want an IP address, localhost, or the name that the admin listener was given"
-	case !ctx.IsGet() && !ctx.IsHead():
-		ctx.Response.Header.Set(fasthttp.HeaderAllow, "GET, HEAD")
-		return fasthttp.StatusMethodNotAllowed, "want GET or HEAD"
+	case !ownOrigin(ctx, host):
+		return fasthttp.StatusForbidden, "requests from web pages of another Origin are not answered here"
+	case ctx.IsPost() && !ownSite(ctx):
+		return fasthttp.StatusForbidden, "orders from web pages of another site (Sec-Fetch-Site) are not taken here"
 	}
 	return 0, ""
+}
+
+// ownOrigin reports whether the request comes from no web page, or from one of this very listener: the Origin's host and
+// port are those of the Host that the browser has asked for. That is compared with this request's Host and no other, since
+// any IP address is an acceptable Host, also the one that a foreign page was loaded from. Browsers send an Origin with
+// every POST.
+func ownOrigin(ctx *fasthttp.RequestCtx, host string) bool {
+	given := ctx.Request.Header.PeekAll(fasthttp.HeaderOrigin)
+	if len(given) == 0 {
+		return true
+	}
+	scheme, authority, found := strings.Cut(string(given[0]), "://")
+	return len(given) == 1 && found && (scheme == "http" || scheme == "https") && authority != "" && strings.EqualFold(authority, host)
+}
+
+// ownSite reports whether the browser, if it is one, says that one of our own pages or its user has sent the request.
+func ownSite(ctx *fasthttp.RequestCtx) bool {
+	switch string(ctx.Request.Header.Peek("Sec-Fetch-Site")) {
+	case "", "same-origin", "none":
+		return true
+	}
+	return false
+}
+
+func refuseMethod(ctx *fasthttp.RequestCtx, allowed, why string) {
+	ctx.Response.Header.Set(fasthttp.HeaderAllow, allowed)
+	fail(ctx, fasthttp.StatusMethodNotAllowed, why)
 }
 
 // answersTo reports whether a request for that Host can be meant for this listener. Addresses are safe, since only a name

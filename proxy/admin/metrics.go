@@ -1,6 +1,9 @@
 package admin
 
 import (
+	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
 
@@ -11,6 +14,7 @@ func (s *Server) metrics() []byte {
 	s.writeBackends(&p)
 	s.writeHealth(&p)
 	s.writeSources(&p)
+	s.writeDrains(&p)
 	s.writeSessions(&p)
 	s.writeTraffic(&p)
 	s.writeHandshakes(&p)
@@ -77,6 +81,45 @@ func (s *Server) writeBackends(p *page) {
 	each(func(l *load) float64 { return l.weight })
 	p.counter("holdfast_backend_deaths_total", "How many times the backend has gone down.")
 	each(func(l *load) float64 { return float64(l.deaths) })
+}
+
+// writeDrains has no samples for backends that do not drain. A backend that was replaced by one of the same ID, and so
+// drains, goes before that one.
+func (s *Server) writeDrains(p *page) {
+	drains, ids := map[string]proxy.Drain{}, []string{}
+	for _, b := range s.cfg.Pool.Snapshot().Backends() {
+		if d, ok := s.cfg.Proxy.DrainOf(b); ok {
+			if _, twice := drains[b.ID()]; !twice {
+				ids = append(ids, b.ID())
+			}
+			drains[b.ID()] = d
+		}
+	}
+	each := func(value func(proxy.Drain) float64) {
+		for _, id := range ids {
+			p.sample(value(drains[id]), "backend", id)
+		}
+	}
+	p.gauge("holdfast_drain_polls", "Polls that wait at a draining backend.")
+	each(func(d proxy.Drain) float64 { return float64(d.Polls) })
+	p.gauge("holdfast_drain_tunnels", "WebSockets open at a draining backend.")
+	each(func(d proxy.Drain) float64 { return float64(d.Tunnels) })
+	p.gauge("holdfast_drain_closes_seconds", "When closing the sessions of a draining backend begins or began, in seconds since 1970; 0: never.")
+	each(func(d proxy.Drain) float64 { return seconds(d.Closes) })
+	p.gauge("holdfast_drain_deadline_seconds", "When all that is left at a draining backend is closed, in seconds since 1970; 0: not known yet.")
+	each(func(d proxy.Drain) float64 { return seconds(d.Deadline) })
+	p.gauge("holdfast_drain_done", "1 when nothing is left at a draining backend.")
+	each(func(d proxy.Drain) float64 { return oneIf(d.Done) })
+	p.counter("holdfast_sessions_closed_total", "Sessions closed because their backend drains.")
+	p.sample(float64(s.cfg.Proxy.Stats().Retired))
+}
+
+// seconds is 0 for no time.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.Unix())
 }
 
 func (s *Server) writeSessions(p *page) {

@@ -71,12 +71,23 @@ func (d *drain) round() bool {
 	if len(d.waiting) == 0 && !d.list() {
 		return false
 	}
+	if d.opt.Rate <= 0 {
+		d.end(len(d.waiting))
+		return true
+	}
 	now := d.relay.clock.now()
 	d.allowed = min(d.allowed+d.opt.Rate*(now-d.last).Seconds(), max(1, d.opt.Rate*drainRound.Seconds()))
 	d.last = now
+	d.allowed -= float64(d.end(int(d.allowed)))
+	return true
+}
+
+// end ends up to n of the waiting tunnels, and returns how many.
+func (d *drain) end(n int) (ended int) {
+	now := d.relay.clock.now()
 	keep := d.waiting[:0]
 	for i, w := range d.waiting {
-		if d.opt.Rate > 0 && d.allowed < 1 {
+		if ended == n {
 			keep = append(keep, d.waiting[i:]...)
 			break
 		}
@@ -85,12 +96,12 @@ func (d *drain) round() bool {
 			continue
 		}
 		if w.tunnel.end(Drained) {
-			d.allowed--
+			ended++
 		}
 	}
 	clear(d.waiting[len(keep):])
 	d.waiting = keep
-	return true
+	return ended
 }
 
 // list looks for tunnels to end, and reports whether there are any tunnels, be they ending already.

@@ -178,3 +178,41 @@ func (d *deadlined) Err() error {
 		return nil
 	}
 }
+
+func TestADrainerEndsAFewAtATime(t *testing.T) {
+	k := newKit(t, lanes[0])
+	for range 5 {
+		k.open(relay.Tunnel{Group: "b"})
+	}
+	other := k.open(relay.Tunnel{Group: "c"})
+	d := k.relay.NewDrainer(relay.DrainOptions{Group: "b"})
+	if n := d.End(2); n != 0 {
+		t.Errorf("ended %d tunnels that were not quiet for long enough", n)
+	}
+	k.clock.turn(250 * time.Millisecond)
+	for _, want := range []int{2, 2, 1, 0} {
+		if n := d.End(2); n != want {
+			t.Errorf("ended %d, want %d", n, want)
+		}
+	}
+	k.open(relay.Tunnel{Group: "b"})
+	k.clock.turn(time.Second)
+	if n := d.End(2); n != 1 {
+		t.Errorf("ended %d of one that came later", n)
+	}
+	other.exchange()
+}
+
+func TestTunnelsAreCountedByGroup(t *testing.T) {
+	k := newKit(t, lanes[0])
+	one, _ := k.open(relay.Tunnel{Group: "b"}), k.open(relay.Tunnel{Group: "b"})
+	k.open(relay.Tunnel{Group: "c"})
+	one.client.Close()
+	one.backend.Close()
+	one.ended(relay.ClientClosed)
+	for group, want := range map[string]int{"b": 1, "c": 1, "nobody": 0} {
+		if n := k.relay.LenGroup(group); n != want {
+			t.Errorf("%d tunnels of %s, want %d", n, group, want)
+		}
+	}
+}

@@ -19,6 +19,7 @@ type registry struct {
 type group struct {
 	key   any
 	first *liveTunnel
+	n     int
 }
 
 // place is a tunnel's link in the list of its group.
@@ -47,6 +48,7 @@ func (g *registry) add(t *liveTunnel, key any) bool {
 		in.first.place.prev = t
 	}
 	in.first = t
+	in.n++
 	g.n.Add(1)
 	g.open.Add(1)
 	return true
@@ -64,7 +66,7 @@ func (g *registry) remove(t *liveTunnel) {
 	if p.next != nil {
 		p.next.place.prev = p.prev
 	}
-	if p.group.first == nil {
+	if p.group.n--; p.group.n == 0 {
 		delete(g.groups, p.group.key)
 	}
 	t.place = place{}
@@ -101,6 +103,16 @@ func (g *registry) shut() []*liveTunnel {
 	g.closed = true
 	g.mu.Unlock()
 	return g.list(nil, true)
+}
+
+// lenOf returns the number of tunnels in one group.
+func (g *registry) lenOf(key any) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if in := g.groups[key]; in != nil {
+		return in.n
+	}
+	return 0
 }
 
 func (g *registry) len() int { return int(g.n.Load()) }

@@ -219,6 +219,9 @@ func (r *Relay) EndGroup(group any) {
 // Len returns the number of tunnels that have not come to their end yet.
 func (r *Relay) Len() int { return r.tunnels.len() }
 
+// LenGroup returns the number of tunnels of a group that have not come to their end yet.
+func (r *Relay) LenGroup(group any) int { return r.tunnels.lenOf(group) }
+
 // rescue recovers a panic, so that no tunnel ends the process, and logs it once. It must be deferred directly; what
 // names the work that panicked.
 func (r *Relay) rescue(what string, after func()) {

@@ -19,6 +19,7 @@ class Session {
     this.down = new Sequence()
     this.blobsSent = 0
     this.blobsIntact = 0
+    this.bits = 0 // binary events of a stream
     this.tally = null // the server's own counts, at the end of an exchange
     this.ended = new Promise((resolve, reject) => { this.end = reject })
     this.ended.catch(() => {})
@@ -67,7 +68,11 @@ class Client {
       this.welcomes++
       this.session = new Session({ server, sid })
       this.say('welcome', { server, sid, recovered: Boolean(this.socket.recovered) })
+      this.stream()
       this.onWelcome()
+    })
+    this.socket.on('bits', bytes => {
+      if (++this.session.bits === 1) this.say('streaming', { bytes: bytes.byteLength })
     })
     this.socket.on('down', (n, said) => this.session.down.add(n, said))
   }
@@ -139,6 +144,13 @@ class Client {
       this.socket.emit(...message, (...values) => resolve(values))
     })
     return Promise.race([reply, session.ended])
+  }
+
+  // stream has one server, whenever this client is on it, send a binary event every so many milliseconds, its attachment
+  // that much later than its header.
+  stream (wish = this.streams) {
+    this.streams = wish
+    if (wish && wish.server === this.session?.server) this.socket.emit('stream', wish.every, wish.gap)
   }
 
   // report has the current session's counts. Losses are known only after the

@@ -9,6 +9,7 @@
 //
 //   {"cmd":"exchange"}                   once more, on whatever session each has now
 //   {"cmd":"abort","client":3,"age":50}  cut the TCP connection of a poll that is that many ms old
+//   {"cmd":"stream","server":"b1","every":600,"gap":150}  those on b1 receive binary events, whose attachments come late
 //   {"cmd":"close"}                      say goodbye and exit with 0
 const { parseArgs } = require('util')
 const crypto = require('crypto')
@@ -87,11 +88,13 @@ async function obey (command) {
       return summarise()
     case 'abort':
       return abort(clients[command.client], command.age || 0)
+    case 'stream':
+      return clients.forEach(({ client }) => client.stream(command))
     case 'close':
       clients.forEach(({ client }) => client.close())
       return setTimeout(() => process.exit(0), 200)
     default:
-      throw new Error(`command ${command.cmd}: want exchange, abort or close`)
+      throw new Error(`command ${command.cmd}: want exchange, abort, stream or close`)
   }
 }
 

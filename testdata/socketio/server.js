@@ -76,6 +76,21 @@ function serve (socket) {
   socket.on('blob', (blob, ack) => {
     ack(crypto.createHash('sha256').update(blob).digest('hex'), blob)
   })
+  socket.on('stream', (every, gap) => {
+    part(socket.conn, gap)
+    const timer = setInterval(() => socket.emit('bits', crypto.randomBytes(1000)), every)
+    socket.on('disconnect', () => clearInterval(timer))
+  })
   socket.on('tally', ack => ack({ ...up.report(), sent }))
   socket.emit('welcome', { server: args.id, sid })
+}
+
+// part has the attachments of binary events leave so many milliseconds after their header.
+function part (conn, gap) {
+  const write = conn.write
+  conn.write = (data, ...rest) => {
+    if (typeof data === 'string') return write.call(conn, data, ...rest)
+    setTimeout(() => write.call(conn, data, ...rest), gap)
+    return conn
+  }
 }
