@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -61,14 +62,23 @@ func (d *desk) readSample(line, family, kind string, series map[string]float64) 
 	series[m[1]+m[2]] = value
 }
 
+// wantSeries scrapes until all is as wanted: what a request has taken is given back a moment after its reply.
 func (d *desk) wantSeries(when string, want map[string]float64) {
 	d.Helper()
-	got := d.scrape()
-	for name, value := range want {
-		if n, ok := got[name]; !ok || n != value {
-			d.Errorf("%s: %s is %v (present: %v), want %v", when, name, n, ok, value)
+	var wrong []string
+	for late := time.Now().Add(patience); time.Now().Before(late); {
+		got := d.scrape()
+		wrong = nil
+		for name, value := range want {
+			if n, ok := got[name]; !ok || n != value {
+				wrong = append(wrong, fmt.Sprintf("%s is %v (present: %v), want %v", name, n, ok, value))
+			}
+		}
+		if wrong == nil {
+			return
 		}
 	}
+	d.Errorf("%s: %s", when, strings.Join(wrong, "; "))
 }
 
 func TestMetricsOfBackends(t *testing.T) {
