@@ -96,7 +96,7 @@ func (i illness) run(t *testing.T, p *countingProxy, backends []*backend) {
 
 func (i illness) check(t *testing.T, w *witness, began time.Time) {
 	t.Helper()
-	const busy = time.Second
+	const busy = 3 * time.Second
 	after := w.at.Sub(began)
 	t.Logf("%s: %s after %v", w.name, w.told, after.Round(time.Millisecond))
 	if want := i.told[w.name]; w.told != want && want != "" {
