@@ -20,7 +20,8 @@ import (
 func TestOwnerDies(t *testing.T) {
 	backends := startFaulty(t, 3)
 	byItself := map[string]string{
-		"poll of a browser": "502", "poll of a browser, EIO=3": "502", "poll of Node": "502", "poll of Python": "502",
+		"poll of a browser": "200 close packet", "poll of a browser, EIO=3": "200 close packet", "poll of Node": "200 close packet",
+		"poll of Python": "502",
 		"tunnel": "FIN", "POST that comes later": "502",
 	}
 	byUs := map[string]string{
