@@ -68,8 +68,7 @@ func (x *exchange) end() {
 		x.decision.Hold.Release()
 	}
 	x.logRequest()
-	giveBuffer(x.wire)
-	x.c.p.heldBodies.Add(-x.heldSize)
+	x.releaseWire()
 	x.c.p.busy.Add(-1)
 	clear(x.tried)
 	*x = exchange{req: x.req, facts: facts{origin: x.origin[:0]}, tried: x.tried[:0], access: access{path: x.access.path}}
@@ -164,8 +163,7 @@ func (x *exchange) attempt() error {
 		x.upload.start(x.up)
 	}
 	if !x.repeatable() && x.search == nil {
-		giveBuffer(x.wire)
-		x.wire = nil
+		x.releaseWire()
 	}
 	if err := x.awaitReply(); err != nil {
 		return &failure{waiting, err}

@@ -40,7 +40,7 @@ type Proxy struct {
 	count atomic.Int64 // client connections, tunnels included
 	busy  atomic.Int64 // requests under way
 
-	heldBodies atomic.Int64 // bytes of request bodies that searches hold
+	heldBodies heldBodies
 	draining   atomic.Bool
 	stop       chan struct{} // closed when Shutdown begins to end what is left
 }

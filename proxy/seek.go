@@ -157,6 +157,7 @@ func (x *exchange) judge(s *search) (over, more bool) {
 	x.rest(s)
 	if err == nil && !denied && !x.upgrade {
 		s.yield()
+		x.releaseWire() // the reply may take its time
 		return true, x.finishReply(out, held)
 	}
 	giveBuffer(out.buf)
