@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy"
+	"github.com/holdfast-proxy/holdfast/proxy/http1/http1test"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
 
@@ -122,6 +123,14 @@ func (g *rig) shutdown(t testing.TB, served <-chan error) {
 			}
 		}
 	}
+}
+
+// judge returns how two readings of all the bytes of a connection differ, or "".
+func judge(stream string) string {
+	if len(stream) >= maxKept {
+		return "" // cut: the last request is not whole
+	}
+	return http1test.DisputeStream(stream)
 }
 
 // backend returns the i-th backend, from 0.
