@@ -22,7 +22,7 @@ func TestOwnerDies(t *testing.T) {
 	byItself := map[string]string{
 		"poll of a browser": "200 close packet", "poll of a browser, EIO=3": "200 close packet", "poll of Node": "200 close packet",
 		"poll of Python": "502",
-		"tunnel": "FIN", "POST that comes later": "502",
+		"tunnel":         "FIN", "POST that comes later": "502",
 	}
 	byUs := map[string]string{
 		"poll of a browser": "200 close packet", "poll of a browser, EIO=3": "200 close packet", "poll of Node": "200 close packet",
