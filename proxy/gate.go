@@ -47,14 +47,17 @@ func newGate(perSecond int, stop <-chan struct{}) *gate {
 	}
 }
 
-// enter waits for the client's turn, until gone is closed or too much time has passed; true says that it has come. Whoever
-// enters leaves.
-func (g *gate) enter(client netip.Addr, gone <-chan struct{}) bool {
+// enter waits for the client's turn, until it leaves or too much time has passed; true says that the turn has come. Whoever
+// enters leaves. leaving, called only if there is something to wait for, returns what is closed when the client leaves, and
+// what ends looking out for that.
+func (g *gate) enter(client netip.Addr, leaving func() (gone <-chan struct{}, stop func())) bool {
 	client = network(client)
 	turn, ok := g.queue(client)
 	if turn == nil {
 		return ok
 	}
+	gone, stop := leaving()
+	defer stop()
 	late := time.NewTimer(gateWait)
 	defer late.Stop()
 	select {

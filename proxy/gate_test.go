@@ -12,11 +12,14 @@ var (
 	phone  = netip.MustParseAddr("198.51.100.7")
 )
 
+// nobodyLeaves is the look-out for a client that stays.
+func nobodyLeaves() (gone <-chan struct{}, stop func()) { return nil, func() {} }
+
 // passed counts how many of n searches of a client have passed after d, and waits for all of them to end.
 func passed(g *gate, client netip.Addr, n int, d time.Duration) int {
 	results := make(chan bool, n)
 	for range n {
-		go func() { results <- g.enter(client, nil) }()
+		go func() { results <- g.enter(client, nobodyLeaves) }()
 	}
 	time.Sleep(d)
 	count := 0
@@ -70,11 +73,11 @@ func TestGateGivesEveryClientItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(10, nil)
 		for range 200 { // one client floods
-			go g.enter(office, nil)
+			go g.enter(office, nobodyLeaves)
 		}
 		synctest.Wait()
 		began := time.Now()
-		if !g.enter(phone, nil) {
+		if !g.enter(phone, nobodyLeaves) {
 			t.Fatal("the other client did not pass")
 		}
 		if waited := time.Since(began); waited > 200*time.Millisecond {
@@ -98,10 +101,10 @@ func TestGateBoundsAClientsLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, nil)
 		for range gateQueue + 10 {
-			go g.enter(office, nil)
+			go g.enter(office, nobodyLeaves)
 		}
 		synctest.Wait()
-		if g.enter(office, nil) {
+		if g.enter(office, nobodyLeaves) {
 			t.Error("a search passed although its client's line is full")
 		}
 		time.Sleep(2 * gateWait)
@@ -116,7 +119,7 @@ func TestGateLetsNobodyWaitOnceTheProxyEnds(t *testing.T) {
 		}
 		close(stop)
 		began := time.Now()
-		if g.enter(office, nil) || time.Since(began) > 0 {
+		if g.enter(office, nobodyLeaves) || time.Since(began) > 0 {
 			t.Error("a search waited although the proxy ends")
 		}
 	})

@@ -36,7 +36,7 @@ type search struct {
 	owner    *routing.Backend   // proven
 	failed   bool               // some backend could not be asked, so that nobody else's denial proves anything
 	asking   [2]int             // how many members are asking: polls, and quick ones
-	changed  chan struct{}      // closed and replaced with every change of the above
+	changed  chan struct{}      // closed with the next change of the above; nil: nobody waits for one
 
 	members int // guarded by searches
 }
@@ -61,7 +61,7 @@ func (s *search) next(quick bool, tried []*routing.Backend) step {
 		s.opening = true
 		return step{open: true}
 	case !s.admitted:
-		return step{wait: s.changed}
+		return step{wait: s.nextChange()}
 	}
 	b := s.presumed
 	if b == nil || slices.Contains(tried, b) {
@@ -71,7 +71,7 @@ func (s *search) next(quick bool, tried []*routing.Backend) step {
 	case b == nil:
 		return step{}
 	case b != s.presumed && (s.asking[class(true)] > 0 || !quick && s.asking[class(false)] > 0):
-		return step{wait: s.changed}
+		return step{wait: s.nextChange()}
 	}
 	s.asking[class(quick)]++
 	return step{ask: b}
@@ -154,8 +154,19 @@ func (s *search) change(edit func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	edit()
-	close(s.changed)
-	s.changed = make(chan struct{})
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+}
+
+// nextChange returns what is closed with the next change. The caller holds the lock. Of most searches, above all of those
+// for sids that are made up, nobody asks for it.
+func (s *search) nextChange() <-chan struct{} {
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
 }
 
 // outcome says how the search has ended: with an owner, or with none, and then whether every backend has denied the sid.
@@ -178,7 +189,7 @@ func (all *searches) join(sid string) *search {
 	defer all.mu.Unlock()
 	s := all.bySID[sid]
 	if s == nil {
-		s = &search{sid: sid, changed: make(chan struct{})}
+		s = &search{sid: sid}
 		all.bySID[sid] = s
 	}
 	if s.members == membersPerSearch {

@@ -74,9 +74,7 @@ func (x *exchange) rest(s *search) {
 func (x *exchange) openSearch(s *search) {
 	p := x.c.p
 	x.opening = true
-	gone, stop := x.c.watchLeaving()
-	passed := p.seekGate.enter(x.from.client, gone)
-	stop()
+	passed := p.seekGate.enter(x.from.client, x.c.watchLeaving)
 	x.opening = false
 	switch {
 	case passed:
