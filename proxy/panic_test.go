@@ -103,6 +103,7 @@ func TestAPanicOfOursEndsNoSession(t *testing.T) {
 	t.Parallel()
 	g := startProxy(t, 1, func(cfg *proxy.Config) { cfg.NoSeek, cfg.Logger = true, nil })
 	g.session(t, 0, "lives").Close()
+	eventually(t, "the handshake is over", func() bool { return g.proxy.Stats().Requests == 0 })
 	ln := trappedListener{listen(t)}
 	g.listen(t, ln)
 	trap := &rig{addr: ln.Addr().String()}
