@@ -63,8 +63,14 @@ func TestGateRefusesWhatWaitsTooLong(t *testing.T) {
 		if got := passed(g, office, 20, gateWait+time.Second); got != 6 {
 			t.Errorf("%d searches passed, want one at once and 5 in the time that a search may wait", got)
 		}
-		if waiting := waitingIn(g); waiting != 0 || len(g.lines) != 0 {
-			t.Errorf("%d searches wait and %d clients are in the books, want none", waiting, len(g.lines))
+		if waiting := waitingIn(g); waiting != 0 || len(g.turns) != 0 {
+			t.Errorf("%d searches of %d clients wait, want none", waiting, len(g.turns))
+		}
+		for range 7 {
+			g.leave(office, undecided)
+		}
+		if len(g.lines) != 0 {
+			t.Errorf("%d clients are in the books, want none", len(g.lines))
 		}
 	})
 }
@@ -121,6 +127,29 @@ func TestGateLetsNobodyWaitOnceTheProxyEnds(t *testing.T) {
 		began := time.Now()
 		if g.enter(office, nobodyLeaves) || time.Since(began) > 0 {
 			t.Error("a search waited although the proxy ends")
+		}
+	})
+}
+
+// TestGateKeepsVainSearchesFew has one client's searches find nobody, again and again: it may then have four asking at a
+// time, whatever room there is, until one of them finds an owner. Another client's begin beside them.
+func TestGateKeepsVainSearchesFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1000, nil)
+		g.enter(office, nobodyLeaves) // so that it stays in the books
+		for range vainAfter {
+			g.enter(office, nobodyLeaves)
+			g.leave(office, foundNobody)
+		}
+		if got := passed(g, office, 20, time.Millisecond); got != vainSlots-1 {
+			t.Errorf("%d searches passed beside the one that asks, want %d", got, vainSlots-1)
+		}
+		if got := passed(g, phone, 20, time.Millisecond); got != 20 {
+			t.Errorf("%d of another client's 20 searches passed", got)
+		}
+		g.leave(office, foundOwner)
+		if waiting := waitingIn(g); waiting != 0 {
+			t.Errorf("%d searches wait after one has found an owner, want none", waiting)
 		}
 	})
 }

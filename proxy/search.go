@@ -30,7 +30,7 @@ type search struct {
 	mu       sync.Mutex
 	opening  bool               // a member waits at the gate
 	admitted bool               // the gate has let it pass
-	slot     func()             // gives back what it was admitted with; nil: given back
+	slot     func(finding)      // gives back what it was admitted with; nil: given back
 	order    []*routing.Backend // who may own the sid, likeliest first
 	presumed *routing.Backend   // silent on this sid; nil: nobody
 	owner    *routing.Backend   // proven
@@ -95,7 +95,7 @@ func class(quick bool) int {
 
 // admit lets the members begin, with the backends to be asked. slot is called once the search asks nobody any more, or
 // only a backend that it presumes to be the owner.
-func (s *search) admit(order []*routing.Backend, slot func()) {
+func (s *search) admit(order []*routing.Backend, slot func(finding)) {
 	s.change(func() { s.admitted, s.order, s.slot = true, order, slot })
 }
 
@@ -122,11 +122,22 @@ func (s *search) yield() { s.change(s.giveSlot) }
 
 // giveSlot lets another search begin. The caller holds the lock.
 func (s *search) giveSlot() {
-	if s.slot != nil {
-		s.slot()
-		s.slot = nil
+	if s.slot == nil {
+		return
 	}
+	how := undecided
+	switch {
+	case s.owner != nil:
+		how = foundOwner
+	case s.denied():
+		how = foundNobody
+	}
+	s.slot(how)
+	s.slot = nil
 }
+
+// denied says that every backend has denied the sid. The caller holds the lock.
+func (s *search) denied() bool { return s.admitted && !s.failed && len(s.order) == 0 }
 
 // exclude takes b out of the search: it has denied the sid or, if denied is false, could not be asked.
 func (s *search) exclude(b *routing.Backend, denied bool) {
@@ -173,7 +184,7 @@ func (s *search) nextChange() <-chan struct{} {
 func (s *search) outcome() (owner *routing.Backend, denied bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.owner, !s.failed && len(s.order) == 0
+	return s.owner, s.denied()
 }
 
 // searches are those under way, by sid.

@@ -79,7 +79,8 @@ func (x *exchange) openSearch(s *search) {
 	switch {
 	case passed:
 		p.stats.searches.Add(1)
-		s.admit(p.cfg.Pool.Snapshot().SeekOrder(nil, x.routingRequest()), p.seekGate.leave)
+		client := x.from.client
+		s.admit(p.cfg.Pool.Snapshot().SeekOrder(nil, x.routingRequest()), func(how finding) { p.seekGate.leave(client, how) })
 	case x.c.left():
 		s.passOn()
 	default:
