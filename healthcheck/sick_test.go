@@ -46,7 +46,7 @@ func TestSickServers(t *testing.T) {
 				"Engine.IO": engineIO(),
 				"HTTP":      healthcheck.HTTP(healthcheck.Request{}),
 			} {
-				err := once(t, probe, "http://"+l.Addr().String())
+				err := briefly(t, probe, "http://"+l.Addr().String())
 				if err == nil || errors.Is(err, healthcheck.ErrNotEngineIO) {
 					t.Errorf("%s: %v, want a failed check", kind, err)
 				}
@@ -60,7 +60,7 @@ func TestARefusalHasToArriveWhole(t *testing.T) {
 	raw(t, l, func(conn net.Conn) {
 		_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\nContent-Length: 41\r\n\r\n{\"code\":1,")
 	})
-	if err := once(t, engineIO(), "http://"+l.Addr().String()); err == nil {
+	if err := briefly(t, engineIO(), "http://"+l.Addr().String()); err == nil {
 		t.Error("half a body counts as alive")
 	}
 }
@@ -77,7 +77,7 @@ func TestAnHTTPCheckDoesNotWaitForTheBody(t *testing.T) {
 
 func TestAServerThatNoLongerAcceptsIsFoundByAskingOnly(t *testing.T) {
 	url := "http://" + listen(t).Addr().String() // its backlog has room, but nobody accepts
-	if err := once(t, engineIO(), url); err == nil {
+	if err := briefly(t, engineIO(), url); err == nil {
 		t.Error("Engine.IO: counts as alive")
 	}
 	if err := once(t, healthcheck.TCP(), url); err != nil {

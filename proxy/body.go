@@ -56,25 +56,18 @@ func (x *exchange) holdBody() error {
 		if err != nil {
 			return err
 		}
-		x.heldSize += int64(len(data))
-		total := x.c.p.heldBodies.Add(int64(len(data)))
-		if x.heldSize > maxHeldBody || total > maxHeldBodies || time.Since(began) > x.c.p.cfg.BodyTimeout {
+		n := int64(len(data))
+		if x.heldSize+n > maxHeldBody || time.Since(began) > x.c.p.cfg.BodyTimeout || !x.c.p.heldBodies.take(x.from.client, n) {
 			x.closing, x.c.linger = true, true
 			return routing.ErrUnknownSession
 		}
+		x.heldSize += n
 		framed.gather(data)
 	}
 	framed.gatherEnd()
 	x.wire = framed.buf
 	return nil
 }
-
-// maxHeldBody bounds the body that a search holds for a request, and maxHeldBodies all of them together. Engine.IO's
-// servers take a megabyte unless told otherwise.
-const (
-	maxHeldBody   = 4 << 20
-	maxHeldBodies = 64 << 20
-)
 
 // serialise writes the head as the backend is to see it into wire and consumes it: from here on the client's buffer
 // belongs to the body.

@@ -22,7 +22,7 @@ type slowRow struct {
 var slowRows = []slowRow{
 	{name: "says nothing", change: idleFor(short)},
 	{name: "says nothing after a reply", change: idleFor(5 * short), begin: plainGet},
-	{name: "sends empty lines", change: headFor(short), drip: "\r\n", want: "400"},
+	{name: "sends empty lines", change: headFor(patience), drip: "\r\n", want: "400"},
 	{name: "sends one letter and stops", change: headFor(short), begin: "G", want: "408"},
 	{name: "sends a request line of one letter after the other", change: headFor(short), begin: "GET /", drip: "x", want: "408"},
 	{name: "sends a head of one field after the other", change: headFor(short), begin: "GET / HTTP/1.1\r\nHost: a\r\n", drip: "X: y\r\n", want: "408"},

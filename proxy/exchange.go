@@ -77,8 +77,7 @@ func (x *exchange) end() {
 	}
 	x.logRequest()
 	x.forgetFields()
-	giveBuffer(x.wire)
-	x.c.p.heldBodies.Add(-x.heldSize)
+	x.releaseWire()
 	x.c.p.busy.Add(-1)
 	clear(x.tried)
 	*x = exchange{req: x.req, facts: facts{origin: x.origin[:0]}, tried: x.tried[:0], access: access{path: x.access.path}}
@@ -287,8 +286,7 @@ func (x *exchange) sent() error {
 		x.upload.start(x.up)
 	}
 	if !x.repeatable() && x.search == nil {
-		giveBuffer(x.wire)
-		x.wire = nil
+		x.releaseWire()
 	}
 	if x.waits() && x.search == nil {
 		x.up.poll.begin()

@@ -11,29 +11,37 @@ const (
 	gateWait  = 5 * time.Second // how long a search may wait for its turn
 	gateQueue = 4096            // how many searches of one client may wait
 	gateSlots = 64              // how many searches may be asking backends at a time
+	vainSlots = 4               // how many of a client whose searches all come to nothing
+	vainAfter = 32              // how many in a row that takes
 )
 
 // gate lets searches begin at a bounded rate, and only so many at a time: where backends are slow, that slows down a flood
 // of made-up sids before it drowns them. Searches that must wait are queued by client (a /64 for IPv6), and the clients
-// take turns: one that makes up sids delays its own, not those of others.
+// take turns: one that makes up sids delays its own, not those of others. Nor may it have many at the backends at a time,
+// where they would lie before the requests of live sessions.
 type gate struct {
 	stop     <-chan struct{}
 	interval time.Duration // between two searches, in the long run
 	burst    time.Duration // how much of that may have been saved up
 
 	mu    sync.Mutex
-	slots int       // how many more searches may be asking
-	free  time.Time // when the next search may begin, if nobody saved up
-	lines map[netip.Addr]*gateLine
-	turns []*gateLine // the clients with waiting searches, the next one first
-	timer *time.Timer // runs while somebody waits for time to pass
+	slots int                      // how many more searches may be asking
+	free  time.Time                // when the next search may begin, if nobody saved up
+	lines map[netip.Addr]*gateLine // of the clients with searches that wait or ask
+	turns []*gateLine              // the clients with waiting searches, the next one first
+	timer *time.Timer              // runs while somebody waits for time to pass
 }
 
-// gateLine are one client's waiting searches.
+// gateLine are one client's searches.
 type gateLine struct {
 	client  netip.Addr
 	waiting []chan struct{}
+	asking  int
+	vain    int // how many in a row have found that no backend knows their sid
 }
+
+// mayAsk says that the client may have one more search ask.
+func (l *gateLine) mayAsk() bool { return l.vain < vainAfter || l.asking < vainSlots }
 
 // newGate returns a gate for perSecond searches a second, of which as many may come at once. Once stop is closed nobody
 // waits any longer.
@@ -47,14 +55,17 @@ func newGate(perSecond int, stop <-chan struct{}) *gate {
 	}
 }
 
-// enter waits for the client's turn, until gone is closed or too much time has passed; true says that it has come. Whoever
-// enters leaves.
-func (g *gate) enter(client netip.Addr, gone <-chan struct{}) bool {
+// enter waits for the client's turn, until it leaves or too much time has passed; true says that the turn has come. Whoever
+// enters leaves. leaving, called only if there is something to wait for, returns what is closed when the client leaves, and
+// what ends looking out for that.
+func (g *gate) enter(client netip.Addr, leaving func() (gone <-chan struct{}, stop func())) bool {
 	client = network(client)
 	turn, ok := g.queue(client)
 	if turn == nil {
 		return ok
 	}
+	gone, stop := leaving()
+	defer stop()
 	late := time.NewTimer(gateWait)
 	defer late.Stop()
 	select {
@@ -67,12 +78,37 @@ func (g *gate) enter(client netip.Addr, gone <-chan struct{}) bool {
 	return g.giveUp(client, turn)
 }
 
-// leave gives a slot back: the search does not ask anybody any more.
-func (g *gate) leave() {
+// leave gives a slot back: the search of that client does not ask anybody any more, or only whom it presumes to be the owner.
+func (g *gate) leave(client netip.Addr, how finding) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	line := g.lines[network(client)]
+	line.asking--
+	switch how {
+	case foundOwner:
+		line.vain = 0
+	case foundNobody:
+		line.vain++
+	}
+	g.forget(line)
 	g.slots++
 	g.give(time.Now())
+}
+
+// finding is what a search has come to when it stops asking.
+type finding uint8
+
+const (
+	undecided   finding = iota
+	foundOwner          // some backend has proved to own the sid
+	foundNobody         // every backend has denied it
+)
+
+// forget drops a client's line when nothing of it is left.
+func (g *gate) forget(line *gateLine) {
+	if line.asking == 0 && len(line.waiting) == 0 {
+		delete(g.lines, line.client)
+	}
 }
 
 // queue lets the client pass at once, or returns what is closed when its turn has come; nil and false if its line is full.
@@ -80,20 +116,22 @@ func (g *gate) queue(client netip.Addr) (turn chan struct{}, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	if len(g.turns) == 0 && g.pass(now) {
-		return nil, true
-	}
 	line := g.lines[client]
 	if line == nil {
 		line = &gateLine{client: client}
 		g.lines[client] = line
-		g.turns = append(g.turns, line)
+	}
+	if len(g.turns) == 0 && line.mayAsk() && g.pass(now) {
+		line.asking++
+		return nil, true
 	}
 	if len(line.waiting) == gateQueue {
 		return nil, false
 	}
 	turn = make(chan struct{})
-	line.waiting = append(line.waiting, turn)
+	if line.waiting = append(line.waiting, turn); len(line.waiting) == 1 {
+		g.turns = append(g.turns, line)
+	}
 	g.give(now)
 	return turn, true
 }
@@ -113,18 +151,17 @@ func (g *gate) pass(now time.Time) bool {
 
 // give lets those pass whose turn has come, one client after the other, and has the next looked at in time.
 func (g *gate) give(now time.Time) {
-	for len(g.turns) > 0 && g.pass(now) {
-		line := g.turns[0]
-		g.turns = g.turns[1:]
+	next := slices.IndexFunc(g.turns, (*gateLine).mayAsk)
+	for ; next >= 0 && g.pass(now); next = slices.IndexFunc(g.turns, (*gateLine).mayAsk) {
+		line := g.turns[next]
+		g.turns = slices.Delete(g.turns, next, next+1)
 		close(line.waiting[0])
-		line.waiting = line.waiting[1:]
-		if len(line.waiting) == 0 {
-			delete(g.lines, line.client)
-		} else {
+		line.asking++
+		if line.waiting = line.waiting[1:]; len(line.waiting) > 0 {
 			g.turns = append(g.turns, line)
 		}
 	}
-	if len(g.turns) > 0 && g.slots > 0 && g.timer == nil {
+	if next >= 0 && g.slots > 0 && g.timer == nil {
 		g.timer = time.AfterFunc(g.free.Sub(now), g.tick)
 	}
 }
@@ -148,8 +185,8 @@ func (g *gate) giveUp(client netip.Addr, turn chan struct{}) bool {
 	line := g.lines[client]
 	line.waiting = slices.DeleteFunc(line.waiting, func(w chan struct{}) bool { return w == turn })
 	if len(line.waiting) == 0 {
-		delete(g.lines, client)
 		g.turns = slices.DeleteFunc(g.turns, func(l *gateLine) bool { return l == line })
+		g.forget(line)
 	}
 	return false
 }

@@ -12,11 +12,14 @@ var (
 	phone  = netip.MustParseAddr("198.51.100.7")
 )
 
+// nobodyLeaves is the look-out for a client that stays.
+func nobodyLeaves() (gone <-chan struct{}, stop func()) { return nil, func() {} }
+
 // passed counts how many of n searches of a client have passed after d, and waits for all of them to end.
 func passed(g *gate, client netip.Addr, n int, d time.Duration) int {
 	results := make(chan bool, n)
 	for range n {
-		go func() { results <- g.enter(client, nil) }()
+		go func() { results <- g.enter(client, nobodyLeaves) }()
 	}
 	time.Sleep(d)
 	count := 0
@@ -60,8 +63,14 @@ func TestGateRefusesWhatWaitsTooLong(t *testing.T) {
 		if got := passed(g, office, 20, gateWait+time.Second); got != 6 {
 			t.Errorf("%d searches passed, want one at once and 5 in the time that a search may wait", got)
 		}
-		if waiting := waitingIn(g); waiting != 0 || len(g.lines) != 0 {
-			t.Errorf("%d searches wait and %d clients are in the books, want none", waiting, len(g.lines))
+		if waiting := waitingIn(g); waiting != 0 || len(g.turns) != 0 {
+			t.Errorf("%d searches of %d clients wait, want none", waiting, len(g.turns))
+		}
+		for range 7 {
+			g.leave(office, undecided)
+		}
+		if len(g.lines) != 0 {
+			t.Errorf("%d clients are in the books, want none", len(g.lines))
 		}
 	})
 }
@@ -70,11 +79,11 @@ func TestGateGivesEveryClientItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(10, nil)
 		for range 200 { // one client floods
-			go g.enter(office, nil)
+			go g.enter(office, nobodyLeaves)
 		}
 		synctest.Wait()
 		began := time.Now()
-		if !g.enter(phone, nil) {
+		if !g.enter(phone, nobodyLeaves) {
 			t.Fatal("the other client did not pass")
 		}
 		if waited := time.Since(began); waited > 200*time.Millisecond {
@@ -98,10 +107,10 @@ func TestGateBoundsAClientsLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, nil)
 		for range gateQueue + 10 {
-			go g.enter(office, nil)
+			go g.enter(office, nobodyLeaves)
 		}
 		synctest.Wait()
-		if g.enter(office, nil) {
+		if g.enter(office, nobodyLeaves) {
 			t.Error("a search passed although its client's line is full")
 		}
 		time.Sleep(2 * gateWait)
@@ -116,8 +125,31 @@ func TestGateLetsNobodyWaitOnceTheProxyEnds(t *testing.T) {
 		}
 		close(stop)
 		began := time.Now()
-		if g.enter(office, nil) || time.Since(began) > 0 {
+		if g.enter(office, nobodyLeaves) || time.Since(began) > 0 {
 			t.Error("a search waited although the proxy ends")
+		}
+	})
+}
+
+// TestGateKeepsVainSearchesFew has one client's searches find nobody, again and again: it may then have four asking at a
+// time, whatever room there is, until one of them finds an owner. Another client's begin beside them.
+func TestGateKeepsVainSearchesFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1000, nil)
+		g.enter(office, nobodyLeaves) // so that it stays in the books
+		for range vainAfter {
+			g.enter(office, nobodyLeaves)
+			g.leave(office, foundNobody)
+		}
+		if got := passed(g, office, 20, time.Millisecond); got != vainSlots-1 {
+			t.Errorf("%d searches passed beside the one that asks, want %d", got, vainSlots-1)
+		}
+		if got := passed(g, phone, 20, time.Millisecond); got != 20 {
+			t.Errorf("%d of another client's 20 searches passed", got)
+		}
+		g.leave(office, foundOwner)
+		if waiting := waitingIn(g); waiting != 0 {
+			t.Errorf("%d searches wait after one has found an owner, want none", waiting)
 		}
 	})
 }

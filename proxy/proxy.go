@@ -46,8 +46,8 @@ type Proxy struct {
 	count atomic.Int64 // client connections, tunnels included
 	busy  atomic.Int64 // requests under way
 
-	heldBodies atomic.Int64 // bytes of request bodies that searches hold
-	announced  atomic.Bool  // Shutdown is to come
+	heldBodies heldBodies
+	announced  atomic.Bool // Shutdown is to come
 	draining   atomic.Bool
 	closing    chan struct{} // closed when Shutdown begins
 	stop       chan struct{} // closed when Shutdown begins to end what is left

@@ -86,7 +86,7 @@ func (x *exchange) apologise() bool {
 
 // fail answers a request whose backend did not; if part of a reply has gone out already, only closing is left.
 func (x *exchange) fail(err error) bool {
-	backend := x.decision.Backend
+	backend, cutOff := x.decision.Backend, x.cutOff(err)
 	x.dropUpstream()
 	var client *clientError
 	switch {
@@ -103,8 +103,25 @@ func (x *exchange) fail(err error) bool {
 		return x.endPolitely()
 	case isTimeout(err):
 		return x.reply(timedOut)
+	case cutOff && x.takesClose:
+		return x.closePoll()
 	}
 	return x.reply(badGateway)
+}
+
+// cutOff says that a poll has waited at its session's own backend until the connection ended, without a byte of a reply.
+// Mostly the backend's process has died, but it may live, and the session with it: nothing is buried. A client that takes
+// the close packet would give the session up for any other answer as well, and report an error.
+func (x *exchange) cutOff(err error) bool {
+	var f *failure
+	silent := x.up != nil && !x.up.spoke && len(x.up.buffered()) == 0
+	return silent && errors.As(err, &f) && f.phase == waiting && x.waits() && x.owned()
+}
+
+// closePoll answers a poll with its session's end.
+func (x *exchange) closePoll() bool {
+	contentType, body := engineio.ClosePacket(x.query)
+	return x.reply(answer{http.StatusOK, contentType, body})
 }
 
 // markCut has a reply that could not be finished end in an RST where its end is otherwise the connection's: it must not
@@ -135,8 +152,7 @@ func (x *exchange) sayOver() bool {
 	if !x.waits() || !x.takesClose {
 		return x.reply(unknownSession(x.upgrade))
 	}
-	contentType, body := engineio.ClosePacket(x.query)
-	return x.reply(answer{http.StatusOK, contentType, body})
+	return x.closePoll()
 }
 
 // waits says that the request is a poll: its reply may rightly take long, and when it takes too long its session has ended.

@@ -30,13 +30,13 @@ type search struct {
 	mu       sync.Mutex
 	opening  bool               // a member waits at the gate
 	admitted bool               // the gate has let it pass
-	slot     func()             // gives back what it was admitted with; nil: given back
+	slot     func(finding)      // gives back what it was admitted with; nil: given back
 	order    []*routing.Backend // who may own the sid, likeliest first
 	presumed *routing.Backend   // silent on this sid; nil: nobody
 	owner    *routing.Backend   // proven
 	failed   bool               // some backend could not be asked, so that nobody else's denial proves anything
 	asking   [2]int             // how many members are asking: polls, and quick ones
-	changed  chan struct{}      // closed and replaced with every change of the above
+	changed  chan struct{}      // closed with the next change of the above; nil: nobody waits for one
 
 	members int // guarded by searches
 }
@@ -61,7 +61,7 @@ func (s *search) next(quick bool, tried []*routing.Backend) step {
 		s.opening = true
 		return step{open: true}
 	case !s.admitted:
-		return step{wait: s.changed}
+		return step{wait: s.nextChange()}
 	}
 	b := s.presumed
 	if b == nil || slices.Contains(tried, b) {
@@ -71,7 +71,7 @@ func (s *search) next(quick bool, tried []*routing.Backend) step {
 	case b == nil:
 		return step{}
 	case b != s.presumed && (s.asking[class(true)] > 0 || !quick && s.asking[class(false)] > 0):
-		return step{wait: s.changed}
+		return step{wait: s.nextChange()}
 	}
 	s.asking[class(quick)]++
 	return step{ask: b}
@@ -95,7 +95,7 @@ func class(quick bool) int {
 
 // admit lets the members begin, with the backends to be asked. slot is called once the search asks nobody any more, or
 // only a backend that it presumes to be the owner.
-func (s *search) admit(order []*routing.Backend, slot func()) {
+func (s *search) admit(order []*routing.Backend, slot func(finding)) {
 	s.change(func() { s.admitted, s.order, s.slot = true, order, slot })
 }
 
@@ -122,11 +122,22 @@ func (s *search) yield() { s.change(s.giveSlot) }
 
 // giveSlot lets another search begin. The caller holds the lock.
 func (s *search) giveSlot() {
-	if s.slot != nil {
-		s.slot()
-		s.slot = nil
+	if s.slot == nil {
+		return
 	}
+	how := undecided
+	switch {
+	case s.owner != nil:
+		how = foundOwner
+	case s.denied():
+		how = foundNobody
+	}
+	s.slot(how)
+	s.slot = nil
 }
+
+// denied says that every backend has denied the sid. The caller holds the lock.
+func (s *search) denied() bool { return s.admitted && !s.failed && len(s.order) == 0 }
 
 // exclude takes b out of the search: it has denied the sid or, if denied is false, could not be asked.
 func (s *search) exclude(b *routing.Backend, denied bool) {
@@ -154,15 +165,26 @@ func (s *search) change(edit func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	edit()
-	close(s.changed)
-	s.changed = make(chan struct{})
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+}
+
+// nextChange returns what is closed with the next change. The caller holds the lock. Of most searches, above all of those
+// for sids that are made up, nobody asks for it.
+func (s *search) nextChange() <-chan struct{} {
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
 }
 
 // outcome says how the search has ended: with an owner, or with none, and then whether every backend has denied the sid.
 func (s *search) outcome() (owner *routing.Backend, denied bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.owner, !s.failed && len(s.order) == 0
+	return s.owner, s.denied()
 }
 
 // searches are those under way, by sid.
@@ -178,7 +200,7 @@ func (all *searches) join(sid string) *search {
 	defer all.mu.Unlock()
 	s := all.bySID[sid]
 	if s == nil {
-		s = &search{sid: sid, changed: make(chan struct{})}
+		s = &search{sid: sid}
 		all.bySID[sid] = s
 	}
 	if s.members == membersPerSearch {

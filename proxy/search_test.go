@@ -13,6 +13,7 @@ type hunt struct {
 	s        *search
 	backends map[string]*routing.Backend
 	slots    int // given back
+	found    finding
 }
 
 func newHunt(t *testing.T, ids ...string) *hunt {
@@ -35,7 +36,7 @@ func newHunt(t *testing.T, ids ...string) *hunt {
 	if step := s.next(true, nil); !step.open {
 		t.Fatal("the first member is not asked to have the search admitted")
 	}
-	s.admit(order, func() { h.slots++ })
+	s.admit(order, func(how finding) { h.slots, h.found = h.slots+1, how })
 	return h
 }
 
@@ -82,17 +83,22 @@ func TestSearchAsksOneBackendAfterTheOther(t *testing.T) {
 }
 
 func TestSearchGivesItsSlotBackOnce(t *testing.T) {
-	for name, end := range map[string]func(h *hunt){
-		"when a backend is presumed":  func(h *hunt) { h.s.presume(h.backends["a"]) },
-		"when the owner is found":     func(h *hunt) { h.s.prove(h.backends["a"]) },
-		"when the last member leaves": func(h *hunt) {},
+	for name, row := range map[string]struct {
+		end  func(h *hunt)
+		want finding
+	}{
+		"when a backend is presumed":             {func(h *hunt) { h.s.presume(h.backends["a"]) }, undecided},
+		"when the owner is found":                {func(h *hunt) { h.s.prove(h.backends["a"]) }, foundOwner},
+		"when the last member leaves":            {func(h *hunt) {}, undecided},
+		"when everyone has denied the sid":       {func(h *hunt) { h.s.exclude(h.backends["a"], true) }, foundNobody},
+		"when the only one could not be reached": {func(h *hunt) { h.s.exclude(h.backends["a"], false) }, undecided},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHunt(t, "a")
-			end(h)
+			row.end(h)
 			h.all.leave(h.s)
-			if h.slots != 1 {
-				t.Errorf("the slot was given back %d times, want once", h.slots)
+			if h.slots != 1 || h.found != row.want {
+				t.Errorf("the slot was given back %d times, at last with finding %d, want once and %d", h.slots, h.found, row.want)
 			}
 		})
 	}

@@ -74,14 +74,13 @@ func (x *exchange) rest(s *search) {
 func (x *exchange) openSearch(s *search) {
 	p := x.c.p
 	x.opening = true
-	gone, stop := x.c.watchLeaving()
-	passed := p.seekGate.enter(x.from.client, gone)
-	stop()
+	passed := p.seekGate.enter(x.from.client, x.c.watchLeaving)
 	x.opening = false
 	switch {
 	case passed:
 		p.stats.searches.Add(1)
-		s.admit(p.cfg.Pool.Snapshot().SeekOrder(nil, x.routingRequest()), p.seekGate.leave)
+		client := x.from.client
+		s.admit(p.cfg.Pool.Snapshot().SeekOrder(nil, x.routingRequest()), func(how finding) { p.seekGate.leave(client, how) })
 	case x.c.left():
 		s.passOn()
 	default:
@@ -157,6 +156,7 @@ func (x *exchange) judge(s *search) (over, more bool) {
 	x.rest(s)
 	if err == nil && !denied && !x.upgrade {
 		s.yield()
+		x.releaseWire() // the reply may take its time
 		return true, x.finishReply(out, held)
 	}
 	giveBuffer(out.buf)

@@ -13,7 +13,7 @@ import (
 )
 
 // patience bounds every wait of these tests; only a failing one waits for so long.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // backend is a server that answers with the raw bytes of a script and keeps every byte it got.
 type backend struct {

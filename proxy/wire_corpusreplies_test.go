@@ -90,7 +90,7 @@ func (k *replyRun) plain(t *testing.T, row http1test.Row) {
 		k.interim(t, c, &r)
 		k.probe(t, c, true)
 	default:
-		body, rest, done := replyBody(&r, row.Raw[n:])
+		body, rest, done := decoded(&r.Body, row.Raw[n:])
 		k.passed(t, c, row, &r, body)
 		k.probe(t, c, r.KeepAlive && done && rest == "")
 	}
@@ -215,17 +215,4 @@ func forwarded(r *http1.Response) string {
 		}
 	}
 	return b.String()
-}
-
-// replyBody decodes the body at the start of raw; rest is what follows it.
-func replyBody(r *http1.Response, raw []byte) (body, rest string, done bool) {
-	for !r.Body.Done() {
-		data, n, err := r.Body.Next(raw)
-		body += string(data)
-		if n == 0 || err != nil {
-			return body, "", false
-		}
-		raw = raw[n:]
-	}
-	return body, string(raw), true
 }

@@ -59,7 +59,7 @@ func TestSilence(t *testing.T) {
 		for silence, die := range silences {
 			t.Run(kind+" ended "+silence, func(t *testing.T) {
 				t.Parallel()
-				newOnceRun(t, lastRequests[kind], time.Second).sentOnce(t, die, "")
+				newOnceRun(t, lastRequests[kind], 2*time.Second).sentOnce(t, die, "")
 			})
 		}
 	}

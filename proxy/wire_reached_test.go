@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
+	"github.com/holdfast-proxy/holdfast/proxy/http1/http1test"
 )
 
 const probe = "GET /probe HTTP/1.1\r\nHost: probe\r\n"
@@ -59,7 +60,7 @@ func (k *corpusRun) reachedWith(t *testing.T, c *client, r *http1.Request, body 
 	}
 	came := k.came(t, c)
 	framed, ok := strings.CutPrefix(came, want)
-	got, rest, whole := readings[0].chunks(framed)
+	got, rest, whole := http1test.Chunks(framed)
 	if !ok || got != body || rest != "" || !whole {
 		t.Errorf("the backend got %q, want %q and in chunks %q", came, want, body)
 	}
@@ -98,9 +99,9 @@ func withoutSpoofed(lines string) (kept string) {
 }
 
 // decoded decodes the body at the start of raw, and tells what follows it and whether it is whole.
-func decoded(r *http1.Request, raw []byte) (body, rest string, done bool) {
-	for !r.Body.Done() {
-		data, n, err := r.Body.Next(raw)
+func decoded(b *http1.Body, raw []byte) (body, rest string, done bool) {
+	for !b.Done() {
+		data, n, err := b.Next(raw)
 		body += string(data)
 		if n == 0 || err != nil {
 			return body, "", false

@@ -3,9 +3,7 @@ package routing_test
 import (
 	"fmt"
 	"net/netip"
-	"os/exec"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -81,28 +79,6 @@ func TestRouteAllocatesNothing(t *testing.T) {
 			g.pool.Snapshot().SeekOrder(buf, routing.Request{Cookie: token, Key: "room-1", ClientIP: ip})
 		}); n != 0 {
 			t.Errorf("%v: SeekOrder allocates %v times, want none", how, n)
-		}
-	}
-}
-
-// TestImports keeps the package free of any transport, so that every carrier can embed it.
-func TestImports(t *testing.T) {
-	const module = "github.com/holdfast-proxy/holdfast/routing"
-	for _, pkg := range []string{module, module + "/engineio"} {
-		out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}+{{end}}{{.ImportPath}}", pkg).CombinedOutput()
-		if err != nil {
-			t.Fatalf("go list: %v\n%s", err, out)
-		}
-		for dep := range strings.Lines(string(out)) {
-			dep, foreign := strings.CutPrefix(strings.TrimSpace(dep), "+") // a plus marks what is not the standard library's
-			switch {
-			case dep == "net", dep == "net/http", strings.Contains(dep, "fasthttp"):
-				t.Errorf("%s imports %s", pkg, dep)
-			case !foreign, strings.HasPrefix(dep, module):
-			case pkg == module && strings.HasPrefix(dep, "github.com/hashicorp/golang-lru/v2/"):
-			default:
-				t.Errorf("%s imports %s, which is outside the standard library", pkg, dep)
-			}
 		}
 	}
 }

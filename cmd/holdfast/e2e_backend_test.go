@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 )
@@ -92,13 +93,19 @@ func (b *backend) url() string {
 	return fmt.Sprintf("http://127.0.0.1:%d", b.port)
 }
 
+// ports are those that freePort has given out.
+var ports sync.Map
+
 // freePort returns a port that nobody listens on, below the range from which
-// the system takes the local ports of outgoing connections: it is still free
-// when a killed process wants it back.
+// the system takes the local ports of outgoing connections, and never one twice:
+// it is still free when a killed process wants it back.
 func freePort(t *testing.T) int {
 	t.Helper()
 	for range 100 {
 		port := 15000 + rand.IntN(15000)
+		if _, given := ports.LoadOrStore(port, true); given {
+			continue
+		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			l.Close()

@@ -62,7 +62,7 @@ func TestFaultsAreSeen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := startClients(t, clientsConfig{
 				URL: tampering(t, backends[0], test.tamper), Mode: "polling",
-				Args: []string{"--deadline", "2000", "--sizes", "", "--big", "0"},
+				Args: []string{"--deadline", "5000", "--sizes", "", "--big", "0"},
 			})
 			problems := strings.Join(c.summary(t).problems("polling"), "; ")
 			if !strings.Contains(problems, test.want) {

@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
+// backLimit is how soon the clients of a backend that dies are back, half a
+// second to one and a half of which they wait by themselves. The short form runs
+// beside other tests, on machines that may be busy.
+func backLimit() time.Duration { return inForm(6*time.Second, 3*time.Second) }
+
 // TestBackendKilled kills one backend of three under its clients: they are back
-// on the others in under three seconds, and nobody else notices.
+// on the others in a few seconds, and nobody else notices.
 func TestBackendKilled(t *testing.T) {
 	backends := startBackends(t, "js4", 3)
 	p := startProxy(t, proxyConfig{Backends: backends})
@@ -39,8 +44,8 @@ func TestBackendKilled(t *testing.T) {
 func checkBack(t *testing.T, c *clients, r report, killed time.Time) {
 	t.Helper()
 	back := c.waitCount(t, 10*time.Second, 2, fields{"event": "welcome", "client": r.Client})[1]
-	if took := back.at().Sub(killed); took > 3*time.Second {
-		t.Errorf("%s: client %d was back after %v, want under 3 s", c.name, r.Client, took)
+	if took := back.at().Sub(killed); took > backLimit() {
+		t.Errorf("%s: client %d was back after %v, want under %v", c.name, r.Client, took, backLimit())
 	}
 	if back.str("server") == r.Server {
 		t.Errorf("%s: client %d came back to %s, which is dead", c.name, r.Client, r.Server)

@@ -14,7 +14,7 @@ import (
 // must be found all the same. What backends are asked stays within --seek-rate.
 func TestFloodOfMadeUpSIDs(t *testing.T) {
 	needAddresses(t)
-	backends := startBackends(t, "js4", 3)
+	backends := startBackends(t, "js4", 3, "--count-refused", floodPrefix)
 	perSecond, seekRate := inForm(2_000, 10_000), inForm(50, 1_000)
 	p := startCountingProxy(t, proxyConfig{Backends: backends, Args: []string{
 		"--sid-tag", "true", "--secret", "of the flood", "--seek-rate", fmt.Sprint(seekRate),

@@ -34,12 +34,13 @@ func TestWhoMayImportWhom(t *testing.T) {
 	}
 }
 
-// TestRoutingHasNoTransport holds the two packages that others embed to the standard library without net, and golang-lru.
+// TestRoutingHasNoTransport holds the packages that others embed, with all that they import in turn, to the standard library,
+// without any part of it that could touch a network, and golang-lru.
 func TestRoutingHasNoTransport(t *testing.T) {
 	for _, pkg := range []string{"routing", "routing/engineio"} {
-		for _, path := range imports(t, pkg) {
-			outside := strings.Contains(strings.Split(path, "/")[0], ".")
-			lru := pkg == "routing" && strings.HasPrefix(path, "github.com/hashicorp/golang-lru/v2")
+		for _, path := range list(t, pkg, "-deps", "-f", "{{.ImportPath}}") {
+			outside := strings.Contains(strings.Split(path, "/")[0], ".") && !strings.HasPrefix(path, module+"routing")
+			lru := pkg == "routing" && strings.HasPrefix(path, "github.com/hashicorp/golang-lru/v2/")
 			if outside && !lru || path == "net" || path == "net/http" {
 				t.Errorf("%s imports %s", pkg, path)
 			}
@@ -47,10 +48,30 @@ func TestRoutingHasNoTransport(t *testing.T) {
 	}
 }
 
+// TestTheWireFormatIsPure holds engineio to what can touch neither a network nor a file, and discovery to the standard library.
+func TestTheWireFormatIsPure(t *testing.T) {
+	for _, path := range imports(t, "routing/engineio") {
+		if path == "os" || strings.HasPrefix(path, "net/") {
+			t.Errorf("routing/engineio imports %s", path)
+		}
+	}
+	for _, path := range imports(t, "routing/discovery") {
+		if strings.Contains(path, ".") && !strings.HasPrefix(path, module) {
+			t.Errorf("routing/discovery imports %s", path)
+		}
+	}
+}
+
 // imports returns what a package's own files import, tests left out.
 func imports(t *testing.T, pkg string) []string {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-f", `{{join .Imports "\n"}}`, module+pkg).Output()
+	return list(t, pkg, "-f", `{{join .Imports "\n"}}`)
+}
+
+// list returns what go list says of a package, by words.
+func list(t *testing.T, pkg string, flags ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", slices.Concat([]string{"list"}, flags, []string{module + pkg})...).Output()
 	if err != nil {
 		t.Fatalf("go list %s: %v", pkg, err)
 	}

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -64,25 +65,23 @@ func (d *desk) readSample(line, family, kind string, series map[string]float64) 
 	series[m[1]+m[2]] = value
 }
 
+// wantSeries scrapes until all is as wanted: what a request has taken is given back a moment after its reply.
 func (d *desk) wantSeries(when string, want map[string]float64) {
 	d.Helper()
-	got := d.scrape()
-	for name, value := range want {
-		if n, ok := got[name]; !ok || n != value {
-			d.Errorf("%s: %s is %v (present: %v), want %v", when, name, n, ok, value)
+	var wrong []string
+	for late := time.Now().Add(patience); time.Now().Before(late); {
+		got := d.scrape()
+		wrong = nil
+		for name, value := range want {
+			if n, ok := got[name]; !ok || n != value {
+				wrong = append(wrong, fmt.Sprintf("%s is %v (present: %v), want %v", name, n, ok, value))
+			}
+		}
+		if wrong == nil {
+			return
 		}
 	}
-}
-
-// awaitSeries reads the metrics until one of them has that value.
-func (d *desk) awaitSeries(name string, want float64) {
-	d.Helper()
-	late := time.Now().Add(patience)
-	for got := d.scrape()[name]; got != want; got = d.scrape()[name] {
-		if time.Now().After(late) {
-			d.Fatalf("%s is %v after %v, want %v", name, got, patience, want)
-		}
-	}
+	d.Errorf("%s: %s", when, strings.Join(wrong, "; "))
 }
 
 func TestMetricsOfBackends(t *testing.T) {
@@ -151,7 +150,7 @@ func TestMetricsOfTraffic(t *testing.T) {
 	done := make(chan string)
 	go func() { done <- poll("&sid=" + tagged) }()
 	<-waiting
-	d.awaitSeries("holdfast_requests_in_flight", 1) // a reply is there a moment before its request is over
+	d.wantSeries("in the end", map[string]float64{"holdfast_requests_in_flight": 1})
 	d.wantSeries("while a poll waits", map[string]float64{
 		`holdfast_requests_total{pin="new"}`:       1,
 		`holdfast_requests_total{pin="tag"}`:       1,
@@ -186,10 +185,10 @@ func TestMetricsOfHandshakes(t *testing.T) {
 			res.Body.Close()
 		}
 	}()
-	d.awaitSeries("holdfast_handshakes_waiting", 1)
+	d.wantSeries("in the end", map[string]float64{"holdfast_handshakes_waiting": 1})
 	leave()
 	<-gone
-	d.awaitSeries("holdfast_handshakes_waiting", 0)
+	d.wantSeries("in the end", map[string]float64{"holdfast_handshakes_waiting": 0})
 	got := d.scrape()
 	if got["holdfast_handshake_wait_seconds_total"] <= 0 {
 		t.Errorf("nobody has waited for a time: %v", got)

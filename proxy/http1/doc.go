@@ -7,7 +7,7 @@
 //	for {
 //		n, err := req.Parse(buf, seen, limits) // the head at the start of buf
 //		if err != nil {
-//			return refuse(http1.AppendRefusal(nil, err)) // and close, if err.Close
+//			return refuse(err.Status, err.Line) // and close, if err.Close
 //		}
 //		if n > 0 {
 //			break // req is complete, its body begins at buf[n:]

@@ -33,12 +33,12 @@ func ExampleRequest_Parse() {
 }
 
 // What is not admitted is answered from the error.
-func ExampleAppendRefusal() {
+func ExampleError() {
 	var r http1.Request
 	_, err := r.Parse([]byte("GET / HTTP/3.0\r\n"), 0, http1.Limits{})
 	fmt.Println(err.Status, err.Line, err.Close)
-	fmt.Printf("%.50q\n", http1.AppendRefusal(nil, err))
+	fmt.Printf("%q\n", http1.AppendStatusLine(nil, err.Status, http1.ReasonPhrase(err.Status)))
 	// Output:
 	// 505 HTTP version not supported true
-	// "HTTP/1.1 505 HTTP Version Not Supported\r\nContent-T"
+	// "HTTP/1.1 505 HTTP Version Not Supported\r\n"
 }

@@ -134,7 +134,7 @@ func FuzzResponse(f *testing.F) {
 		if n == 0 || err != nil {
 			return
 		}
-		if dispute := judge(raw[:n], readings); dispute != "" {
+		if dispute := http1test.Dispute(raw[:n]); dispute != "" {
 			t.Errorf("%q is read in two ways: %s", raw[:n], dispute)
 		}
 		if r.KeepAlive && r.Body.Framing == http1.UntilClose {

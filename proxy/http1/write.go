@@ -57,25 +57,5 @@ const (
 	Continue = "HTTP/1.1 100 Continue\r\n\r\n"
 )
 
-// AppendReply writes a complete small reply of our own. closes adds Connection: close. Cut the body off for a HEAD request.
-func AppendReply[B Text](dst []byte, status int, contentType string, body B, closes bool) []byte {
-	dst = AppendStatusLine(dst, status, ReasonPhrase(status))
-	if status == 405 {
-		dst = AppendField(dst, "Allow", Allowed)
-	}
-	dst = AppendField(dst, "Content-Type", contentType)
-	dst = AppendLength(dst, int64(len(body)))
-	if closes {
-		dst = AppendField(dst, "Connection", "close")
-	}
-	dst = append(dst, CRLF...)
-	return append(dst, body...)
-}
-
 // Allowed is the Allow field that RFC 9110 section 15.5.6 wants in a 405; it comes after CONNECT and TRACE.
 const Allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-
-// AppendRefusal writes the reply that tells a client of e, the line being its body.
-func AppendRefusal(dst []byte, e *Error) []byte {
-	return AppendReply(dst, e.Status, "text/plain; charset=utf-8", e.Line, e.Close)
-}

@@ -46,7 +46,7 @@ func (t *pairTunnel) carry(from, to int) {
 	defer t.relay.rescue("a tunnel's goroutine", func() { t.cut(Panicked) })
 	in := &t.intakes[from]
 	defer in.release()
-	t.forward(from, to, t.early[to])
+	t.forward(to, t.early[to])
 	t.early[to] = nil
 	for {
 		p, err := in.next()
@@ -55,19 +55,18 @@ func (t *pairTunnel) carry(from, to int) {
 			return
 		}
 		t.heard[from].Store(int64(t.relay.clock.now()))
-		t.forward(from, to, p)
+		t.forward(to, p)
 		in.release()
 	}
 }
 
 // forward writes p to a side, or drops it if that side takes nothing any more.
-func (t *pairTunnel) forward(from, to int, p []byte) {
+func (t *pairTunnel) forward(to int, p []byte) {
 	if len(p) == 0 || t.isDeaf(to) {
 		return
 	}
 	n, err := t.intakes[to].conn.Write(p)
 	t.sent[to].Add(int64(n))
-	t.heard[from].Store(int64(t.relay.clock.now())) // a slow reader is not idle
 	if err == nil {
 		return
 	}

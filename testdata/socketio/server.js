@@ -17,6 +17,7 @@ const { values: args } = parseArgs({
     'ping-interval': { type: 'string' }, // milliseconds; default: the library's
     'ping-timeout': { type: 'string' },
     recover: { type: 'boolean', default: false }, // connection state recovery (server 4)
+    'count-refused': { type: 'string' }, // of sids that begin so the refusals are only counted
     'third-party-cookie': { type: 'boolean', default: false } // set a cookie that only cross-site requests need
   }
 })
@@ -26,11 +27,25 @@ const io = listen(server)
 io.on('connection', serve)
 server.on('request', req => req.method === 'OPTIONS' && say('preflight', { url: req.url }))
 io.engine?.on('connection', session => say('session', { sid: session.id }))
-io.engine?.on('connection_error', e => say('refused', { code: e.code, sid: e.req?._query?.sid }))
+io.engine?.on('connection_error', e => refused(e.code, e.req?._query?.sid))
 server.listen(Number(args.port), '127.0.0.1', () => {
   say('listening', { port: server.address().port, pid: process.pid, id: args.id })
 })
 hear(() => {})
+
+// refused says that a request was, or counts it and says so ten times a second:
+// a line for each of thousands would be the most that this program does.
+let uncounted = 0
+function refused (code, sid) {
+  if (!args['count-refused'] || !sid?.startsWith(args['count-refused'])) {
+    say('refused', { code, sid })
+  } else if (uncounted++ === 0) {
+    setTimeout(() => {
+      say('refused_many', { count: uncounted })
+      uncounted = 0
+    }, 100)
+  }
+}
 
 // listen attaches the wanted version with room for 900 KB in base64 and open to
 // every origin; all else is the library's default.
