@@ -466,10 +466,14 @@ func (x *exchange) passInterim() error {
 
 // observe tells the health checker how an attempt ended, unless that was our own doing or the client's.
 func (x *exchange) observe(err error) {
-	var client *clientError
-	if tell := x.c.p.cfg.OnOutcome; tell != nil && !x.c.left() && !errors.Is(err, errAborted) && !errors.As(err, &client) {
+	if tell := x.c.p.cfg.OnOutcome; tell != nil && !x.c.left() && (err == nil || blamesBackend(err)) {
 		tell(x.decision.Backend, x.outcome(err), x.from.client)
 	}
+}
+
+func blamesBackend(err error) bool {
+	var client *clientError
+	return !errors.Is(err, errAborted) && !errors.As(err, &client)
 }
 
 // dropUpstream closes the backend's connection, and with that ends an upload to it.
