@@ -1,14 +1,11 @@
 package event
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -23,52 +20,53 @@ const batchSize = 256 // events per look at epoll
 type Loop struct {
 	log    *slog.Logger
 	clock  func() time.Duration
-	file   *os.File // the epoll instance, which the runtime polls as it polls a socket
-	epoll  int      // its descriptor
+	epoll  int // the epoll instance
+	bell   int // an eventfd, which wakes it
 	table  table
 	ending atomic.Bool
 	keeps  bool // it may keep its processor while it waits, since there are others
 
 	// The rest belongs to the loop's goroutine.
-	raw    syscall.RawConn
-	look   func(uintptr) bool
 	events [batchSize]unix.EpollEvent
-	n      int           // how many events the latest look found
-	err    error         // what it met instead
-	calls  int           // looks since the latest batch
-	asleep time.Duration // when it began to wait
-	rare   bool          // the latest events were a while in coming
+	lively bool          // events come so soon after each other that it does
 	now    time.Duration // the clock at the latest batch
 }
 
 // NewLoop makes a loop, which Run serves and Close gives back. log gets one line for every panic of a handler; clock is
 // what Now tells.
 func NewLoop(log *slog.Logger, clock func() time.Duration) (*Loop, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("event: epoll_create1: %w", err)
 	}
-	unix.SetNonblock(fd, true) // says to NewFile that the runtime may poll it
-	l := &Loop{log: log, clock: clock, epoll: fd, file: os.NewFile(uintptr(fd), "epoll"), keeps: runtime.GOMAXPROCS(0) > 1}
-	l.look = l.lookOnce
-	if err = l.file.SetReadDeadline(time.Time{}); err == nil {
-		l.raw, err = l.file.SyscallConn()
-	}
+	bell, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		l.file.Close()
-		return nil, fmt.Errorf("event: epoll within the runtime's poller: %w", err)
+		unix.Close(epoll)
+		return nil, fmt.Errorf("event: eventfd: %w", err)
+	}
+	l := &Loop{log: log, clock: clock, epoll: epoll, bell: bell, keeps: runtime.GOMAXPROCS(0) > 1}
+	if err := l.Control(unix.EPOLL_CTL_ADD, bell, unix.EPOLLIN, l.Enter(silent{})); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("event: epoll_ctl: %w", err)
 	}
 	return l, nil
 }
 
+// silent handles the bell: there is nothing to be done but to have been woken.
+type silent struct{}
+
+func (silent) Ready(uint32) {}
+func (silent) Fail()        {}
+
 // Run serves the loop until Stop is called. The error is nil unless epoll itself failed.
 func (l *Loop) Run() error {
 	for !l.ending.Load() {
-		if err := l.wait(); err != nil {
-			return fmt.Errorf("event: epoll_wait: %w", err)
+		n, err := l.wait()
+		if err != nil {
+			return fmt.Errorf("event: epoll_pwait: %w", err)
 		}
 		l.now = l.clock()
-		for i := range l.events[:l.n] {
+		for i := range l.events[:n] {
 			ev := &l.events[i]
 			if h := l.table.find(tokenOf(ev)); h != nil {
 				l.serve(h, ev.Events)
@@ -78,57 +76,41 @@ func (l *Loop) Run() error {
 	return nil
 }
 
-// wait returns when there are events, or when the loop is to end; it is the only place where the loop's goroutine
-// sleeps. It sleeps in the runtime's poller, to which an epoll instance is a descriptor like any other, and not in
-// epoll_wait: a thread that blocks there has the runtime's monitor woken for each event to look after it. The way through
-// the poller takes a while, so that under load a batch has more events: fewer calls, and less CPU time for each.
+// soon is how long the loop keeps its processor while nothing happens.
+const soon = 20 * time.Millisecond
+
+// wait returns when there are events; it is the only place where the loop's goroutine sleeps.
 //
-// Where events come one by one, some milliseconds after each other, there is nothing to gain by that: then it does wait in
-// the kernel, without telling the runtime, and so keeps its processor meanwhile. The runtime's monitor interrupts it every
-// 10 ms, as it does any goroutine, for the collector or another goroutine to have the processor.
-func (l *Loop) wait() error {
-	l.n, l.err, l.calls = 0, nil, 0
-	err := l.raw.Read(l.look)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil // Stop was called
+// While events follow each other soon, it waits in the kernel without a word to the runtime. That saves what the runtime
+// does around a call that blocks, which costs more than to relay a message; its processor is idle meanwhile, and lost to
+// other goroutines. So this is for soon only, and the runtime gets it back at once when it asks for it by a signal, as it
+// does for a collection, and every 10 ms.
+func (l *Loop) wait() (int, error) {
+	for {
+		if l.lively {
+			n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events)), batchSize,
+				uintptr(soon.Milliseconds()), 0, 0)
+			if e == 0 && n > 0 {
+				return int(n), nil
+			}
+			if e != 0 && e != unix.EINTR {
+				return 0, e
+			}
+			if l.lively = l.clock()-l.now < soon; l.lively {
+				continue
+			}
+		}
+		began := l.clock()
+		n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events)), batchSize,
+			^uintptr(0), 0, 0)
+		l.lively = l.keeps && l.clock()-began < soon
+		if e == 0 {
+			return int(n), nil
+		}
+		if e != unix.EINTR {
+			return 0, e
+		}
 	}
-	return errors.Join(err, l.err)
-}
-
-// Events are taken for rare if the loop had to wait for them for longer than brisk, and is not worth its processor if for
-// longer than idle.
-const (
-	brisk = 100 * time.Microsecond
-	idle  = 10 * time.Millisecond
-)
-
-// lookOnce asks epoll, without waiting or, while events are rare, waiting for them. It reports false to be called again
-// when epoll has something.
-func (l *Loop) lookOnce(fd uintptr) bool {
-	l.calls++
-	patience := uintptr(0)
-	if l.rare && l.calls == 1 {
-		l.asleep = l.clock()
-		patience = ^patience
-	}
-	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&l.events)), batchSize, patience, 0, 0)
-	if e != 0 && e != unix.EINTR {
-		l.err = e
-		return true
-	}
-	l.n = 0
-	if e == 0 {
-		l.n = int(n)
-	}
-	if l.n == 0 {
-		l.asleep, l.rare = l.clock(), false
-		return false
-	}
-	if l.calls > 1 || l.rare {
-		slept := l.clock() - l.asleep
-		l.rare = l.keeps && slept > brisk && slept < idle
-	}
-	return true
 }
 
 func (l *Loop) serve(h Handler, events uint32) {
@@ -147,13 +129,14 @@ func (l *Loop) Now() time.Duration { return l.now }
 // Stop ends Run. It is called when nothing is registered any more that matters.
 func (l *Loop) Stop() {
 	l.ending.Store(true)
-	l.file.SetReadDeadline(time.Unix(1, 0))
+	unix.Write(l.bell, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 }
 
-// Close gives the epoll instance back, after Run has ended.
+// Close gives the descriptors back, after Run has ended.
 func (l *Loop) Close() {
 	l.table.shut()
-	l.file.Close()
+	unix.Close(l.bell)
+	unix.Close(l.epoll)
 }
 
 // Enter gives h a token, under which Control can then register descriptors. Leave must be called for it in the end.
