@@ -58,7 +58,7 @@ func New(cfg Config) (*Proxy, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	r, err := relay.New(relay.Config{Logger: cfg.Logger, Loops: cfg.Loops})
+	r, err := relay.New(relay.Config{Logger: cfg.Logger, Loops: cfg.Loops, KeepProcessor: cfg.KeepProcessor})
 	if err != nil {
 		return nil, fmt.Errorf("proxy: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -35,6 +36,7 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) // one is the event loop's (proxy.Config.KeepProcessor)
 	ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	return h.run(ctx, stop)
@@ -110,7 +112,7 @@ func (h *holdfast) buildProxy() (err error) {
 	}
 	c := h.options.proxy
 	c.Pool, c.Sessions, c.Router, c.Logger = h.pool, sessions, router, h.log
-	c.OnOutcome = h.observe
+	c.OnOutcome, c.KeepProcessor = h.observe, true
 	h.proxy, err = proxy.New(c)
 	return err
 }

@@ -3,7 +3,6 @@ package event
 import (
 	"fmt"
 	"log/slog"
-	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -24,7 +23,7 @@ type Loop struct {
 	bell   int // an eventfd, which wakes it
 	table  table
 	ending atomic.Bool
-	keeps  bool // it may keep its processor while it waits, since there are others
+	keeps  bool // it may keep its processor while it waits
 
 	// The rest belongs to the loop's goroutine.
 	events [batchSize]unix.EpollEvent
@@ -33,8 +32,9 @@ type Loop struct {
 }
 
 // NewLoop makes a loop, which Run serves and Close gives back. log gets one line for every panic of a handler; clock is
-// what Now tells.
-func NewLoop(log *slog.Logger, clock func() time.Duration) (*Loop, error) {
+// what Now tells. keeps lets the loop keep one of the runtime's processors (GOMAXPROCS) to itself, also while it waits for
+// events that follow each other soon.
+func NewLoop(log *slog.Logger, clock func() time.Duration, keeps bool) (*Loop, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("event: epoll_create1: %w", err)
@@ -44,7 +44,7 @@ func NewLoop(log *slog.Logger, clock func() time.Duration) (*Loop, error) {
 		unix.Close(epoll)
 		return nil, fmt.Errorf("event: eventfd: %w", err)
 	}
-	l := &Loop{log: log, clock: clock, epoll: epoll, bell: bell, keeps: runtime.GOMAXPROCS(0) > 1}
+	l := &Loop{log: log, clock: clock, epoll: epoll, bell: bell, keeps: keeps}
 	if err := l.Control(unix.EPOLL_CTL_ADD, bell, unix.EPOLLIN, l.Enter(silent{})); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("event: epoll_ctl: %w", err)

@@ -12,7 +12,9 @@ import (
 type Loop struct{}
 
 // NewLoop returns errors.ErrUnsupported.
-func NewLoop(*slog.Logger, func() time.Duration) (*Loop, error) { return nil, errors.ErrUnsupported }
+func NewLoop(*slog.Logger, func() time.Duration, bool) (*Loop, error) {
+	return nil, errors.ErrUnsupported
+}
 
 // Run returns errors.ErrUnsupported.
 func (*Loop) Run() error { return errors.ErrUnsupported }
