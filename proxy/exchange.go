@@ -327,6 +327,7 @@ func (x *exchange) again(err error, stale bool) bool {
 		return false
 	}
 	if f.phase == dialling {
+		x.dropUpstream()
 		return !x.pinned() && x.placeElsewhere()
 	}
 	unseen := f.phase == sending && x.upload == nil
