@@ -234,11 +234,12 @@ func (u *upstream) lose(c *upConn) {
 	}
 }
 
-// abort ends every wait on the connection, and has the exchange that waits on it go on.
+// abort ends every wait on the connection, and has the exchange that is parked on it go on. Should that have ended at this
+// moment, and its client be parked on another connection, it looks at that one in vain.
 func (c *upConn) abort() {
 	c.stream.abort()
-	if client := c.carries.Load(); client != nil {
-		client.interrupt()
+	if client := c.carries.Load(); client != nil && client.claim(parked) {
+		go client.tend(client.unpark())
 	}
 }
 
