@@ -45,9 +45,7 @@ func (p *Proxy) newAcceptor(ln net.Listener) *acceptor {
 	if err != nil || len(p.relay.Loops()) == 0 {
 		return nil
 	}
-	a := &acceptor{p: p, ln: ln, raw: raw, loop: p.pickLoop(), trouble: make(chan error, 1)}
-	a.token = a.loop.Enter(a)
-	return a
+	return &acceptor{p: p, ln: ln, raw: raw, loop: p.pickLoop(), trouble: make(chan error, 1)}
 }
 
 // serve accepts until Shutdown, and then returns ErrShutdown, or until somebody has closed the listener, which it sees
@@ -87,6 +85,7 @@ func (a *acceptor) begin() error {
 		return ErrShutdown
 	}
 	a.p.listeners[a.ln] = a
+	a.token = a.loop.Enter(a)
 	a.raw.Control(func(fd uintptr) { inherited(int(fd)) })
 	if err := a.register(unix.EPOLL_CTL_ADD); err != nil {
 		a.loop.Leave(a.token)
