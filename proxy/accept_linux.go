@@ -45,9 +45,7 @@ func (p *Proxy) newAcceptor(ln net.Listener) *acceptor {
 	if err != nil || len(p.relay.Loops()) == 0 {
 		return nil
 	}
-	a := &acceptor{p: p, ln: ln, raw: raw, loop: p.pickLoop(), trouble: make(chan error, 1)}
-	a.token = a.loop.Enter(a)
-	return a
+	return &acceptor{p: p, ln: ln, raw: raw, loop: p.pickLoop(), trouble: make(chan error, 1)}
 }
 
 // serve accepts until Shutdown, and then returns ErrShutdown, or until somebody has closed the listener, which it sees
@@ -87,14 +85,9 @@ func (a *acceptor) begin() error {
 		return ErrShutdown
 	}
 	a.p.listeners[a.ln] = a
-	err := error(net.ErrClosed)
-	a.loop.WhileOpen(func() {
-		a.raw.Control(func(fd uintptr) {
-			inherited(int(fd))
-			err = a.loop.Control(unix.EPOLL_CTL_ADD, int(fd), unix.EPOLLIN|unix.EPOLLET&0xffffffff, a.token)
-		})
-	})
-	if err != nil {
+	a.token = a.loop.Enter(a)
+	a.raw.Control(func(fd uintptr) { inherited(int(fd)) })
+	if err := a.register(unix.EPOLL_CTL_ADD); err != nil {
 		a.loop.Leave(a.token)
 		return acceptFailed(a.ln, err)
 	}
@@ -103,12 +96,9 @@ func (a *acceptor) begin() error {
 
 // end has the loop accept no more; a nil acceptor has none.
 func (a *acceptor) end() {
-	if a == nil || !a.loop.Leave(a.token) {
-		return
+	if a != nil && a.loop.Leave(a.token) {
+		a.register(unix.EPOLL_CTL_DEL)
 	}
-	a.loop.WhileOpen(func() {
-		a.raw.Control(func(fd uintptr) { a.loop.Control(unix.EPOLL_CTL_DEL, int(fd), 0, 0) })
-	})
 }
 
 // settle is end, and waits until nothing is being accepted.
@@ -125,26 +115,42 @@ func (a *acceptor) Ready(uint32) { a.acceptAll() }
 // Fail implements event.Handler: accepting goes on with the next connection.
 func (a *acceptor) Fail() {}
 
-// acceptAll accepts until nobody waits any more.
+// acceptedOnLoop is how many connections are accepted in a row, so that a crowd at the door does not keep those waiting
+// that are in.
+const acceptedOnLoop = 64
+
+// acceptAll accepts until nobody waits any more, or has the loop call again.
 func (a *acceptor) acceptAll() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var s rawSocket
 	var err error
 	accept := func(fd uintptr) { s, err = acceptOnce(int(fd)) }
-	for !a.ended && a.raw.Control(accept) == nil {
+	for range acceptedOnLoop {
 		switch {
-		case err == nil:
-			a.p.admitConn(accepted{socket: s})
-			continue
-		case !errors.Is(err, unix.EAGAIN):
+		case a.ended || a.raw.Control(accept) != nil || errors.Is(err, unix.EAGAIN):
+			return
+		case err != nil:
 			select {
 			case a.trouble <- err:
 			default:
 			}
+			return
 		}
-		return
+		a.p.admitConn(accepted{socket: s})
 	}
+	a.register(unix.EPOLL_CTL_MOD)
+}
+
+// register tells epoll what to report of the listener: connections that wait already, too, as soon as it looks.
+func (a *acceptor) register(op int) error {
+	err := error(net.ErrClosed)
+	a.loop.WhileOpen(func() {
+		a.raw.Control(func(fd uintptr) {
+			err = a.loop.Control(op, int(fd), unix.EPOLLIN|unix.EPOLLET&0xffffffff, a.token)
+		})
+	})
+	return err
 }
 
 // inherited sets the options that accepted sockets take over from their listener (tcp(7)): that small writes are not held

@@ -54,7 +54,11 @@ func (c *conn) claim(state int32) bool { return c.state.CompareAndSwap(state, ca
 // needs nobody, or until the connection ends. On the loop it hands over to a goroutine what would wait there.
 func (c *conn) tend(x *exchange, do stage) {
 	defer c.p.recovered("serving a connection", c.end)
-	for {
+	for turns := 0; ; turns++ {
+		if c.onLoop && turns == turnsOnLoop {
+			c.leaveLoop(x, do)
+			return
+		}
 		if x == nil {
 			if c.idle() {
 				if !c.awaitRequest() {
@@ -67,8 +71,7 @@ func (c *conn) tend(x *exchange, do stage) {
 		more, left := c.carry(x, do)
 		switch {
 		case left == leftToGoroutine:
-			c.onLoop = false
-			go c.tend(x, x.next)
+			c.leaveLoop(x, x.next)
 			return
 		case left == leftToWait:
 			if !c.park(x) {
@@ -86,6 +89,16 @@ func (c *conn) tend(x *exchange, do stage) {
 		}
 		x = nil
 	}
+}
+
+// turnsOnLoop is how often in a row the loop goes on with one connection: a client that pipelines what costs it nothing
+// must not keep the others waiting.
+const turnsOnLoop = 32
+
+// leaveLoop has a goroutine go on with the connection.
+func (c *conn) leaveLoop(x *exchange, do stage) {
+	c.onLoop = false
+	go c.tend(x, do)
 }
 
 // carry takes a step of an exchange and ends the exchange unless it is left to somebody else.
@@ -130,7 +143,7 @@ func (c *conn) park(x *exchange) bool {
 	c.schedule(x.patience())
 	up.carries.Store(c)
 	c.state.Store(parked)
-	if (up.own.Edges()&awaited != 0 || up.aborted.Load() || c.aborted.Load()) && c.claim(parked) {
+	if (up.own.Edges()&awaited != 0 || up.aborted.Load()) && c.claim(parked) {
 		c.onLoop = loop
 		return true
 	}
@@ -192,17 +205,6 @@ func (c *conn) catchUp(more bool) {
 	c.tend(nil, nil)
 }
 
-// interrupt has the connection's owner, or if there is none a goroutine, act on what has just been said to it: that it has
-// been halted or aborted.
-func (c *conn) interrupt() {
-	switch {
-	case c.claim(resting):
-		go c.end()
-	case c.claim(parked):
-		go c.tend(c.unpark())
-	}
-}
-
 // never is when a connection that is on no wheel is looked after.
 const never = math.MaxInt64
 
@@ -219,15 +221,32 @@ func (c *conn) schedule(patience time.Duration) {
 // Due implements event.Timed: it ends the wait if it has taken too long.
 func (c *conn) Due() {
 	c.scheduled.Store(never)
-	due := time.Duration(c.due.Load())
+	for due := c.due.Load(); due > int64(c.p.now()); {
+		c.scheduled.Store(due)
+		c.p.wheel.Put(&c.timer, c, time.Duration(due))
+		latest := c.due.Load()
+		if latest >= due {
+			return
+		}
+		due = latest // of a wait that has begun meanwhile, and whose place on the wheel may just have been lost
+	}
 	switch {
-	case due > c.p.now():
-		c.scheduled.Store(int64(due))
-		c.p.wheel.Put(&c.timer, c, due)
 	case c.claim(resting):
-		go c.end()
+		c.giveUp(nil, nil)
 	case c.claim(parked):
-		x, _ := c.unpark()
+		c.giveUp(c.unpark())
+	}
+}
+
+// giveUp ends the wait of a connection that the caller has just claimed, unless that is another wait than the one that
+// was due.
+func (c *conn) giveUp(x *exchange, do stage) {
+	switch {
+	case c.due.Load() > int64(c.p.now()):
+		go c.tend(x, do)
+	case x == nil:
+		go c.end()
+	default:
 		go c.tend(x, (*exchange).late)
 	}
 }

@@ -168,15 +168,20 @@ func (c *conn) detach() {
 // left says that the client has left, so that nobody is there to be answered.
 func (c *conn) left() bool { return c.gone.Load() }
 
-// abort ends every wait on the connection, now and later.
+// abort ends every wait on the connection, now and later. Whoever waits for a backend waits on that one's connection.
 func (c *conn) abort() {
 	c.stream.abort()
-	c.interrupt()
+	c.endResting()
 }
 
 // halt ends the waits for what the client sends, and the connection if that is between two requests.
 func (c *conn) halt() {
 	c.stream.halt()
+	c.endResting()
+}
+
+// endResting ends the connection if its next request is waited for.
+func (c *conn) endResting() {
 	if c.claim(resting) {
 		go c.end()
 	}

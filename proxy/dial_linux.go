@@ -79,16 +79,34 @@ func (u *upstream) connect(to unix.Sockaddr) (fd int, err error) {
 	}
 	if family != unix.AF_UNIX {
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		keepAliveOn(fd)
 		err = u.bindSource(fd)
 	}
 	if err == nil {
 		err = os.NewSyscallError("connect", unix.Connect(fd, to))
 	}
-	if err != nil && !isInProgress(err) {
+	if isInProgress(err) {
+		err = nil
+	}
+	if err == nil && isOwn(fd, to) {
+		err = os.NewSyscallError("connect", unix.ECONNREFUSED)
+	}
+	if err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil
+}
+
+// isOwn says that the kernel has chosen the address that is dialled for the dialling socket itself, as it may where nobody
+// listens at a port of this machine: such a socket connects to itself, and keeps the backend from listening there again.
+func isOwn(fd int, to unix.Sockaddr) bool {
+	own, err := unix.Getsockname(fd)
+	if err != nil {
+		return false
+	}
+	addr := event.AddrPort(own)
+	return addr.IsValid() && addr == event.AddrPort(to)
 }
 
 func isInProgress(err error) bool {

@@ -260,7 +260,7 @@ func (x *exchange) sendNow() error {
 // connected is the step that comes when a dial has ended.
 func (x *exchange) connected() bool {
 	switch {
-	case x.up.aborted.Load() || x.c.aborted.Load():
+	case x.up.aborted.Load():
 		return x.concludeAttempt(&failure{dialling, errAborted})
 	case x.up.own.Edges()&event.Out == 0:
 		return x.leave(leftToWait, (*exchange).connected) // it was another event
@@ -327,6 +327,7 @@ func (x *exchange) again(err error, stale bool) bool {
 		return false
 	}
 	if f.phase == dialling {
+		x.dropUpstream()
 		return !x.pinned() && x.placeElsewhere()
 	}
 	unseen := f.phase == sending && x.upload == nil

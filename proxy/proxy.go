@@ -201,7 +201,7 @@ func (p *Proxy) runRelay() {
 	}
 }
 
-// forget is called by a connection's goroutine as its last act.
+// forget is a connection's last act.
 func (p *Proxy) forget(c *conn) {
 	p.mu.Lock()
 	delete(p.conns, c)

@@ -227,7 +227,7 @@ func appendCORS(dst, origin []byte) []byte {
 	return append(dst, "\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n"...)
 }
 
-// turnAway refuses a connection before a goroutine is spent on it. A TLS client is not told why: that would take a
+// turnAway refuses a connection before anything is spent on it. A TLS client is not told why: that would take a
 // handshake.
 func (p *Proxy) turnAway(nc net.Conn) {
 	var s stream

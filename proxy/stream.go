@@ -29,7 +29,7 @@ type stream struct {
 	full bool // the last read filled the buffer: there is probably more
 
 	onLoop bool   // whoever has the stream must not wait: what cannot be written becomes unsent
-	unsent []byte // to be written before anything else, by a goroutine
+	unsent []byte // what the other side did not take yet: a goroutine writes it, before anything else
 
 	aborted atomic.Bool // no more waits at all
 	halted  atomic.Bool // no more waits for bytes to read
@@ -212,6 +212,11 @@ func (s *stream) write(p []byte, timeout time.Duration) error {
 	}
 	if s.onLoop {
 		return s.writeOnLoop(p)
+	}
+	if len(s.unsent) > 0 {
+		if err := s.sendUnsent(timeout); err != nil {
+			return err
+		}
 	}
 	for len(p) > 0 {
 		n, err := s.writeSome(p, timeout)

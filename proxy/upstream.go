@@ -111,14 +111,15 @@ func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, erro
 	return c, nil
 }
 
-// getNow is get for the event loop: where a connection has to be dialled it has only begun to, and errMustDial says that
-// a goroutine must do it.
+// getNow is get for the event loop: where a connection has to be dialled it has only begun to. errMustDial says that a
+// goroutine must get one: a backend's name is to be looked up, or TLS is spoken, where neither reading nor writing can do
+// without waiting.
 func (u *upstream) getNow(pinned, fresh bool) (*upConn, error) {
-	if c := u.reuse(pinned, fresh); c != nil {
-		return c, nil
-	}
 	if u.tls != nil {
 		return nil, errMustDial
+	}
+	if c := u.reuse(pinned, fresh); c != nil {
+		return c, nil
 	}
 	c := &upConn{home: u, dialling: true}
 	if err := u.dialNow(c); err != nil {
@@ -233,11 +234,12 @@ func (u *upstream) lose(c *upConn) {
 	}
 }
 
-// abort ends every wait on the connection, and has the exchange that waits on it go on.
+// abort ends every wait on the connection, and has the exchange that is parked on it go on. Should that have ended at this
+// moment, and its client be parked on another connection, it looks at that one in vain.
 func (c *upConn) abort() {
 	c.stream.abort()
-	if client := c.carries.Load(); client != nil {
-		client.interrupt()
+	if client := c.carries.Load(); client != nil && client.claim(parked) {
+		go client.tend(client.unpark())
 	}
 }
 

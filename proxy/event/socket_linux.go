@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"io"
 	"net"
 	"net/netip"
@@ -43,7 +44,7 @@ type Owner interface {
 
 // waiter is the place of the one goroutine that waits for an edge.
 type waiter struct {
-	deadline atomic.Int64                  // when the wait ends, in nanoseconds since 1970; 0: never
+	deadline atomic.Int64                  // when the wait ends, in nanoseconds since began; 0: never
 	wake     atomic.Pointer[chan struct{}] // has room for one; nil while nobody has ever waited
 }
 
@@ -180,13 +181,16 @@ func (s *Socket) await(w *waiter, edge uint32) error {
 	}
 }
 
+// began is what deadlines are kept relative to, so that a wall clock that is set does not move them.
+var began = time.Now()
+
 // left is how much time a wait has; zero is no limit.
 func (w *waiter) left() (time.Duration, error) {
 	at := w.deadline.Load()
 	if at == 0 {
 		return 0, nil
 	}
-	left := time.Until(time.Unix(0, at))
+	left := time.Duration(at) - time.Since(began)
 	if left <= 0 {
 		return 0, os.ErrDeadlineExceeded
 	}
@@ -206,7 +210,7 @@ func (w *waiter) rouse() {
 func (w *waiter) set(t time.Time) {
 	at := int64(0)
 	if !t.IsZero() {
-		at = t.UnixNano()
+		at = cmp.Or(int64(t.Sub(began)), 1)
 	}
 	w.deadline.Store(at)
 	w.rouse()
@@ -292,7 +296,7 @@ func (s *Socket) Take() (fd int32, err error) {
 	if !s.users.CompareAndSwap(0, 1) || !s.loop.Leave(s.token) {
 		return -1, net.ErrClosed
 	}
-	s.loop.Control(unix.EPOLL_CTL_DEL, s.fd, 0, 0)
+	s.loop.WhileOpen(func() { s.loop.Control(unix.EPOLL_CTL_DEL, s.fd, 0, 0) })
 	return int32(s.fd), nil
 }
 

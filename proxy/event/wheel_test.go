@@ -3,6 +3,7 @@ package event
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -79,4 +80,34 @@ func TestWheelWakesItsKeeperWhenItStopsBeingEmpty(t *testing.T) {
 	if got := w.turn(time.Hour+time.Second, nil); len(got) != 0 {
 		t.Error("called back before its time after the wheel had stood still")
 	}
+}
+
+// reported is a timer that tells when it is called back.
+type reported struct {
+	Timer
+	due chan time.Duration
+	now func() time.Duration
+}
+
+func (r *reported) Due() { r.due <- r.now() }
+
+func TestWheelTurnsUntilItIsStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		now := func() time.Duration { return time.Since(began) }
+		w, stop, ended := NewWheel(now, time.After), make(chan struct{}), make(chan struct{})
+		go func() { w.Run(stop); close(ended) }()
+		r := &reported{due: make(chan time.Duration, 10), now: now}
+		for _, in := range []time.Duration{time.Second, time.Minute, 0} {
+			time.Sleep(time.Hour) // the wheel is empty and stands still meanwhile
+			want := now() + in
+			w.Put(&r.Timer, r, want)
+			if got := <-r.due; got < want || got > want+2*WheelTick {
+				t.Errorf("called back at %v, want %v", got, want)
+			}
+		}
+		w.Put(&r.Timer, r, now()+time.Second)
+		close(stop)
+		<-ended
+	})
 }

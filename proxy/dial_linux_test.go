@@ -1,0 +1,55 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func option(t *testing.T, fd, level, name int) int {
+	t.Helper()
+	n, err := unix.GetsockoptInt(fd, level, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestBackendsThatVanishAreFoundInTheEnd(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	u := &upstream{network: "tcp", addr: ln.Addr().String(), dialer: &net.Dialer{}}
+	to, _ := u.sockaddr()
+	fd, err := u.connect(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if option(t, fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE) == 0 || option(t, fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE) != 30 {
+		t.Error("no keep-alive probes after 30 s")
+	}
+	if option(t, fd, unix.IPPROTO_TCP, unix.TCP_NODELAY) == 0 {
+		t.Error("small writes are held back")
+	}
+}
+
+// TestADialThatMeetsItselfIsRefused leaves the kernel a single port to dial from, at which nobody listens: the dialled one.
+func TestADialThatMeetsItselfIsRefused(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := ln.Addr().(*net.TCPAddr)
+	ln.Close()
+	u := &upstream{network: "tcp", addr: to.String(), dialer: &net.Dialer{LocalAddr: to}}
+	sa, _ := u.sockaddr()
+	if fd, err := u.connect(sa); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("got descriptor %d, %v", fd, err)
+	}
+}

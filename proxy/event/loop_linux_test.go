@@ -1,0 +1,156 @@
+package event
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// handler does something once it is ready, and counts.
+type handler struct {
+	do            func()
+	ready, failed chan struct{}
+}
+
+func newHandler(do func()) *handler {
+	return &handler{do: do, ready: make(chan struct{}, 100), failed: make(chan struct{}, 100)}
+}
+
+func (h *handler) Ready(uint32) {
+	h.ready <- struct{}{}
+	if h.do != nil {
+		h.do()
+	}
+}
+
+func (h *handler) Fail() { h.failed <- struct{}{} }
+
+// readable returns a descriptor with something to be read, and registers it.
+func (g *rig) readable(t *testing.T, h Handler) (fd int, tok Token) {
+	t.Helper()
+	fd, far := connection(t)
+	if _, err := far.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	tok = g.Enter(h)
+	if err := g.Control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|unix.EPOLLET&0xffffffff, tok); err != nil {
+		t.Fatal(err)
+	}
+	return fd, tok
+}
+
+// TestAnEventFindsNobodyOnceItsHandlerHasLeft has two descriptors ready before the loop runs, so that both events are in one
+// batch, and whoever is served first gives the other up.
+func TestAnEventFindsNobodyOnceItsHandlerHasLeft(t *testing.T) {
+	g := newLoop(t)
+	var fds [2]int
+	var toks [2]Token
+	heir := newHandler(nil)
+	giveUp := func(i int) func() {
+		return func() {
+			unix.Close(fds[i])
+			g.Leave(toks[i])
+			again, far := connection(t) // takes over the number, and most likely the slot
+			if again != fds[i] {
+				t.Logf("descriptor %d was not used again but %d", fds[i], again)
+			}
+			g.Control(unix.EPOLL_CTL_ADD, again, unix.EPOLLIN|unix.EPOLLET&0xffffffff, g.Enter(heir))
+			t.Cleanup(func() { unix.Close(again) })
+			far.Write([]byte("for the heir"))
+			g.Stop()
+		}
+	}
+	a, b := newHandler(giveUp(1)), newHandler(giveUp(0))
+	fds[0], toks[0] = g.readable(t, a)
+	fds[1], toks[1] = g.readable(t, b)
+	if err := g.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if len(a.ready)+len(b.ready) != 1 {
+		t.Errorf("called %d and %d times, want one of them once", len(a.ready), len(b.ready))
+	}
+	if len(heir.ready) != 0 {
+		t.Error("the event of the one that was given up reached its heir")
+	}
+	unix.Close(fds[len(b.ready)])
+}
+
+func TestAPanicFailsItsHandlerOnly(t *testing.T) {
+	g := runLoop(t)
+	bad := newHandler(func() { panic("boom") })
+	fd, _ := g.readable(t, bad)
+	defer unix.Close(fd)
+	<-bad.failed
+	good := newHandler(nil)
+	other, _ := g.readable(t, good)
+	defer unix.Close(other)
+	<-good.ready
+	if n := strings.Count(g.log.String(), "panic in the event loop"); n != 1 || !strings.Contains(g.log.String(), "loop_linux_test.go") {
+		t.Errorf("the log says %q, want one panic and its stack", g.log.String())
+	}
+}
+
+// TestNothingIsDoneWithAClosedLoop has somebody come late: the number of the loop's descriptor may be another's by then.
+func TestNothingIsDoneWithAClosedLoop(t *testing.T) {
+	g := newLoop(t)
+	kept := new(Socket)
+	fd, _ := connection(t)
+	if err := NewSocket(g.Loop, fd, kept, make(told, 10)); err != nil {
+		t.Fatal(err)
+	}
+	g.Loop.Close()
+	g.WhileOpen(func() { t.Error("it is open") })
+	fd, _ = connection(t)
+	if err := NewSocket(g.Loop, fd, new(Socket), make(told, 10)); err == nil || isOpen(fd) {
+		t.Errorf("a socket was registered, or its descriptor left open; err %v", err)
+	}
+	if _, err := kept.Write([]byte("x")); err != nil {
+		t.Errorf("a socket from before: %v", err)
+	}
+	if fd, err := kept.Take(); err != nil || unix.Close(int(fd)) != nil {
+		t.Errorf("its descriptor %d: %v", fd, err)
+	}
+}
+
+func TestALoopEndsWhetherItRunsYetOrNot(t *testing.T) {
+	for name, before := range map[string]bool{"told before it runs": true, "told while it waits": false} {
+		t.Run(name, func(t *testing.T) {
+			g := newLoop(t)
+			if before {
+				g.Stop()
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- g.Run() }()
+			if !before {
+				h := newHandler(nil)
+				fd, _ := g.readable(t, h)
+				defer unix.Close(fd)
+				<-h.ready
+				g.Stop()
+			}
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestTheClockOfABatch asks for the time from within a handler.
+func TestTheClockOfABatch(t *testing.T) {
+	g := newLoop(t)
+	h := newHandler(func() {
+		if g.Now() <= 0 {
+			t.Error("the clock stands still")
+		}
+		g.Stop()
+	})
+	fd, _ := g.readable(t, h)
+	defer unix.Close(fd)
+	if err := g.Run(); err != nil {
+		t.Error(err)
+	}
+}
+
+var _ net.Conn = (*Socket)(nil)
