@@ -182,14 +182,14 @@ func (c *conn) awaitRequest() bool {
 		return true
 	}
 	for {
-		err := c.fillNow()
-		switch {
+		if c.own.Edges()&event.In == 0 && !c.rest() { // the last read has left nothing
+			return false
+		}
+		switch err := c.fillNow(); {
 		case err == nil:
 			return true
 		case !isAgain(err):
 			c.end()
-			return false
-		case !c.rest():
 			return false
 		}
 	}

@@ -302,8 +302,13 @@ func TestSessionsStayUntilTheTimeoutHasPassed(t *testing.T) {
 				t.Error("a backend that does not drain says that its sessions are being closed")
 			}
 			g.pool.Drain("b0", true)
-			d, draining := g.proxy.DrainOf(g.owner(t, 0))
-			if !draining || d.Closes.IsZero() != (timeout < 0) || d.Polls != 1 || !d.Deadline.IsZero() {
+			var d proxy.Drain
+			var draining bool
+			eventually(t, "the poll is counted", func() bool {
+				d, draining = g.proxy.DrainOf(g.owner(t, 0))
+				return d.Polls == 1
+			})
+			if !draining || d.Closes.IsZero() != (timeout < 0) || !d.Deadline.IsZero() {
 				t.Errorf("%+v, %v", d, draining)
 			}
 			if !g.proxy.CloseNow(g.owner(t, 0)) {

@@ -109,7 +109,7 @@ func TestNothingIsDoneWithAClosedLoop(t *testing.T) {
 	if _, err := kept.Write([]byte("x")); err != nil {
 		t.Errorf("a socket from before: %v", err)
 	}
-	if fd, err := kept.Take(); err != nil || unix.Close(int(fd)) != nil {
+	if fd, _, err := kept.Take(nil); err != nil || unix.Close(int(fd)) != nil {
 		t.Errorf("its descriptor %d: %v", fd, err)
 	}
 }

@@ -291,13 +291,16 @@ func (s *Socket) drop() {
 	}
 }
 
-// Take takes the descriptor out of the loop and gives it to the caller, who must be the only user. The Socket is closed.
-func (s *Socket) Take() (fd int32, err error) {
+// Take gives the descriptor to the caller, who must be the only user; the Socket is closed. If it is on that loop, epoll
+// still watches the descriptor there, to no effect, and registered is true: the caller is to change that at once.
+func (s *Socket) Take(on *Loop) (fd int32, registered bool, err error) {
 	if !s.users.CompareAndSwap(0, 1) || !s.loop.Leave(s.token) {
-		return -1, net.ErrClosed
+		return -1, false, net.ErrClosed
 	}
-	s.loop.WhileOpen(func() { s.loop.Control(unix.EPOLL_CTL_DEL, s.fd, 0, 0) })
-	return int32(s.fd), nil
+	if s.loop != on {
+		s.loop.WhileOpen(func() { s.loop.Control(unix.EPOLL_CTL_DEL, s.fd, 0, 0) })
+	}
+	return int32(s.fd), s.loop == on, nil
 }
 
 // CloseWrite sends a FIN.

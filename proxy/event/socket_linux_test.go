@@ -288,11 +288,11 @@ func TestTake(t *testing.T) {
 	o.await(t, Out)
 	raw, _ := s.SyscallConn()
 	raw.Control(func(uintptr) {
-		if _, err := s.Take(); err != net.ErrClosed {
+		if _, _, err := s.Take(nil); err != net.ErrClosed {
 			t.Errorf("taken while it is in use: %v", err)
 		}
 	})
-	fd, err := s.Take()
+	fd, _, err := s.Take(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestTake(t *testing.T) {
 	if n, err := unix.Read(int(fd), make([]byte, 2)); n != 1 || err != nil {
 		t.Errorf("reading from what was taken: %d, %v", n, err)
 	}
-	if _, err := s.Take(); err != net.ErrClosed {
+	if _, _, err := s.Take(nil); err != net.ErrClosed {
 		t.Errorf("taken twice: %v", err)
 	}
 	if len(o) != 0 {

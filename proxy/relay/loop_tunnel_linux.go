@@ -28,9 +28,12 @@ type side struct {
 	deaf bool // it takes nothing any more: what is meant for it is dropped
 }
 
+// otherEvents are those of a descriptor that epoll watches for somebody else as yet.
+const otherEvents = ^uint32(0)
+
 // start carries spec if both its connections are plain ones. done is false if it did nothing at all.
 func (l *loop) start(spec Tunnel) (done bool, err error) {
-	fds, ok, err := descriptors(spec)
+	sides, ok, err := descriptors(spec, l.Loop)
 	if !ok {
 		return false, nil
 	}
@@ -38,9 +41,9 @@ func (l *loop) start(spec Tunnel) (done bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	t := &loopTunnel{loop: l}
+	t := &loopTunnel{loop: l, sides: sides}
 	for i := range t.sides {
-		t.sides[i] = side{tunnel: t, fd: fds[i]}
+		t.sides[i].tunnel = t
 	}
 	entered, err := t.open(spec)
 	if err != nil && entered {
@@ -134,7 +137,7 @@ func (t *loopTunnel) finished(s *side) {
 	t.blame(closedBy[s.index()])
 	s.eof = true
 	o := s.other()
-	if len(o.queue) == 0 {
+	if len(o.queue) == 0 && (!o.eof || len(s.queue) > 0) { // else both sides are closed now, which sends the FIN as well
 		o.sendFIN()
 	}
 	if !o.eof {

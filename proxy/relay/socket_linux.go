@@ -38,39 +38,53 @@ func again(err unix.Errno) bool {
 	return err == unix.EAGAIN || err == unix.EINTR || err == unix.ENOBUFS || err == unix.ENOMEM
 }
 
-// descriptors gets hold of the descriptors of a tunnel's connections: those of Sockets are taken out of them; the runtime's
-// poller, however, keeps watching a net.Conn until it is closed, and a socket cannot be taken out of one, so that others are
-// duplicated. ok is false, and nothing has been touched, if a connection is not a plain TCP or Unix one or the process has
-// no descriptors left.
-func descriptors(t Tunnel) (fds [2]int32, ok bool, err error) {
+// descriptors gets hold of the descriptors of a tunnel's connections, for a loop. Those of Sockets are taken out of them;
+// the runtime's poller, however, keeps watching a net.Conn until it is closed, and a socket cannot be taken out of one, so
+// that others are duplicated. ok is false, and nothing has been touched, if a connection is not a plain TCP or Unix one or
+// the process has no descriptors left.
+func descriptors(t Tunnel, on *event.Loop) (sides [2]side, ok bool, err error) {
+	conns := [2]net.Conn{client: t.Client, backend: t.Backend}
 	if !plain(t.Client) || !plain(t.Backend) {
-		return fds, false, nil
+		return sides, false, nil
 	}
-	c, fromClient := t.Client.(*event.Socket)
-	b, fromBackend := t.Backend.(*event.Socket)
-	if fromClient && fromBackend {
-		fds, err = take(c, b)
-		return fds, true, err
+	for i := range sides {
+		sides[i].fd = -1
 	}
-	for i, conn := range [2]net.Conn{client: t.Client, backend: t.Backend} {
-		if fds[i], ok = duplicate(conn); !ok {
-			if i > 0 {
-				unix.Close(int(fds[0]))
-			}
-			return fds, false, nil
+	for i, c := range conns {
+		if _, taken := c.(*event.Socket); taken {
+			continue
+		}
+		if sides[i].fd, ok = duplicate(c); !ok {
+			closeAll(sides)
+			return sides, false, nil
 		}
 	}
-	return fds, true, nil
+	for i, c := range conns {
+		if s, taken := c.(*event.Socket); taken {
+			if err = sides[i].take(s, on); err != nil {
+				closeAll(sides)
+				return sides, true, err
+			}
+		}
+	}
+	return sides, true, nil
 }
 
-func take(c, b *event.Socket) (fds [2]int32, err error) {
-	if fds[client], err = c.Take(); err != nil {
-		return fds, err
+func closeAll(sides [2]side) {
+	for i := range sides {
+		if sides[i].fd >= 0 {
+			unix.Close(int(sides[i].fd))
+		}
 	}
-	if fds[backend], err = b.Take(); err != nil {
-		unix.Close(int(fds[client]))
+}
+
+// take takes a Socket's descriptor, and notes if epoll watches it already.
+func (s *side) take(from *event.Socket, on *event.Loop) error {
+	fd, registered, err := from.Take(on)
+	if s.fd = fd; registered {
+		s.events = otherEvents
 	}
-	return fds, err
+	return err
 }
 
 func plain(c net.Conn) bool {
