@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strings"
 	"time"
 
@@ -69,8 +70,9 @@ type Config struct {
 	MaxHeaderBytes      int   // a request's or reply's head; 0: 16 KiB
 	MaxBodyBytes        int64 // a request's body; 0: 100 MiB
 
-	// Loops is the number of event loops that carry connections. 0: one. Negative: none; goroutines carry everything, as
-	// they do on systems without epoll.
+	// Loops is how many event loops may carry connections; all but the first only while those before them are nearly
+	// saturated. 0: as many as the runtime has processors. Negative: none; goroutines carry everything, as they do on systems
+	// without epoll.
 	Loops int
 	// KeepProcessor lets the first loop keep one of the runtime's processors (GOMAXPROCS) to itself, which takes less CPU
 	// time for each request and message. Others then have one less, so that there should be one more than the machine has.
@@ -149,6 +151,7 @@ func (c *Config) complete() error {
 	setDefault(&c.DrainTimeout, 5*time.Minute)
 	setDefault(&c.DrainRate, 50)
 	setDefault(&c.drainGrace, 10*time.Second)
+	setDefault(&c.Loops, runtime.GOMAXPROCS(0))
 	setDefault(&c.Cookie.SameSite, http.SameSiteLaxMode)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

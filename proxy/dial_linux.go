@@ -43,7 +43,7 @@ func (u *upstream) dialNow(c *upConn) error {
 	}
 	fd, err := u.connect(to)
 	if err == nil {
-		err = c.adopt(u.loops[0], fd)
+		err = c.adopt(pickLoop(u.loops), fd)
 	}
 	if err != nil {
 		return u.dialFailed(err)
@@ -161,5 +161,5 @@ func (u *upstream) dialNamed(c *upConn, timeout time.Duration) error {
 	if err != nil {
 		return os.NewSyscallError("fcntl", err)
 	}
-	return c.adopt(u.loops[0], fd)
+	return c.adopt(pickLoop(u.loops), fd)
 }

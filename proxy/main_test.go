@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/holdfast-proxy/holdfast/proxy"
 )
 
 // loops is what the proxies under test get as Config.Loops.
@@ -15,9 +17,11 @@ var loops int
 // been read.
 var bytesBefore = map[string]bool{"by close_notify and FIN": true, "by FIN behind another request": true}
 
-// TestMain runs every test twice: what holds for connections on an event loop holds where goroutines carry them.
+// TestMain runs every test twice: what holds for connections on two event loops, whose requests go to and fro between them,
+// holds where goroutines carry them.
 func TestMain(m *testing.M) {
-	for _, loops = range []int{0, -1} {
+	proxy.SpreadLoops()
+	for _, loops = range []int{2, -1} {
 		if code := m.Run(); code != 0 {
 			fmt.Printf("with Config.Loops %d\n", loops)
 			os.Exit(code)

@@ -29,6 +29,7 @@ type Loop struct {
 	events [batchSize]unix.EpollEvent
 	lively bool          // events come so soon after each other that it does
 	now    time.Duration // the clock at the latest batch
+	load   load
 }
 
 // NewLoop makes a loop, which Run serves and Close gives back. log gets one line for every panic of a handler; clock is
@@ -72,6 +73,7 @@ func (l *Loop) Run() error {
 				l.serve(h, ev.Events)
 			}
 		}
+		l.load.note(l.now, l.clock())
 	}
 	return nil
 }

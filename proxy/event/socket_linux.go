@@ -291,6 +291,9 @@ func (s *Socket) drop() {
 	}
 }
 
+// Loop is the loop that the socket is on.
+func (s *Socket) Loop() *Loop { return s.loop }
+
 // Take gives the descriptor to the caller, who must be the only user; the Socket is closed. If it is on that loop, epoll
 // still watches the descriptor there, to no effect, and registered is true: the caller is to change that at once.
 func (s *Socket) Take(on *Loop) (fd int32, registered bool, err error) {

@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"net"
+
 	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
@@ -14,4 +16,10 @@ type loop struct {
 
 func newLoop(r *Relay, l *event.Loop) *loop {
 	return &loop{Loop: l, relay: r, buf: make([]byte, readSize)}
+}
+
+// has says that a connection is a socket on the loop.
+func (l *loop) has(c net.Conn) bool {
+	s, ok := c.(*event.Socket)
+	return ok && s.Loop() == l.Loop
 }

@@ -4,6 +4,7 @@ package relay
 
 import (
 	"errors"
+	"net"
 	"syscall"
 
 	"github.com/holdfast-proxy/holdfast/proxy/event"
@@ -14,6 +15,7 @@ type loop struct{}
 
 func newLoop(*Relay, *event.Loop) *loop           { return nil }
 func (*loop) start(Tunnel) (bool, error)          { return false, errors.ErrUnsupported }
+func (*loop) has(net.Conn) bool                   { return false }
 func (*loop) watch(*Watch, syscall.RawConn) error { return errors.ErrUnsupported }
 func (*loop) unwatch(*Watch)                      {}
 

@@ -186,7 +186,7 @@ func (r *Relay) Start(t Tunnel) error {
 		return errors.Join(errors.New("relay: a tunnel needs a client and a backend"), closeBoth(t))
 	}
 	if len(r.loops) > 0 {
-		done, err := r.pick().start(t)
+		done, err := r.loopOf(t).start(t)
 		if done || err != nil {
 			return err
 		}
@@ -194,10 +194,12 @@ func (r *Relay) Start(t Tunnel) error {
 	return r.startPair(t)
 }
 
-// pick takes the loops in turn.
-func (r *Relay) pick() *loop {
-	if len(r.loops) == 1 {
-		return r.loops[0]
+// loopOf returns the loop that the tunnel's client is on, or takes them in turn.
+func (r *Relay) loopOf(t Tunnel) *loop {
+	for _, l := range r.loops {
+		if l.has(t.Client) {
+			return l
+		}
 	}
 	return r.loops[r.turn.Add(1)%uint32(len(r.loops))]
 }

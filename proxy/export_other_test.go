@@ -1,0 +1,6 @@
+//go:build !linux
+
+package proxy
+
+// SpreadLoops does nothing: there are no loops.
+func SpreadLoops() {}
