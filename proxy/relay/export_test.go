@@ -16,7 +16,7 @@ const (
 	WheelTick     = event.WheelTick
 	DrainRound    = drainRound
 	LingerTimeout = lingerTimeout
-	ReadSize      = readSize
+	ReadSize      = loopReadSize
 )
 
 // DrainPlan is a Drain whose rounds the test calls.

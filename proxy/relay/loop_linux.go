@@ -15,7 +15,7 @@ type loop struct {
 }
 
 func newLoop(r *Relay, l *event.Loop) *loop {
-	return &loop{Loop: l, relay: r, buf: make([]byte, readSize)}
+	return &loop{Loop: l, relay: r, buf: make([]byte, loopReadSize)}
 }
 
 // has says that a connection is a socket on the loop.
