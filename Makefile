@@ -1,7 +1,7 @@
 .PHONY: build test check bench
 
 build:            ## the binary, in the project's root
-	go build -o holdfast ./cmd/holdfast
+	go build -trimpath -ldflags="-s -w" -o holdfast ./cmd/holdfast
 
 test:             ## what the README says
 	go test ./...

@@ -49,13 +49,13 @@ func (p *Proxy) newAcceptor(ln net.Listener) *acceptor {
 }
 
 // serve accepts until Shutdown, and then returns ErrShutdown, or until somebody has closed the listener, which it sees
-// after a second at most.
+// after some seconds.
 func (a *acceptor) serve() error {
 	if err := a.begin(); err != nil {
 		return err
 	}
 	defer a.settle()
-	look := time.NewTicker(time.Second)
+	look := time.NewTicker(sweepIdle)
 	defer look.Stop()
 	var pause time.Duration
 	for {

@@ -260,17 +260,26 @@ func (p *Proxy) backendRemoved(ch routing.Change) {
 	}
 }
 
-// sweep does the work that no request does: closing idle upstream connections, forgetting expired sessions, and telling
-// of handshakes that wait.
+const (
+	sweepBusy = time.Second     // between two sweeps
+	sweepIdle = 5 * time.Second // the same while no client is there: waking up is what an idle process costs
+)
+
+// sweep does the work that no request does: closing idle upstream connections and forgetting expired sessions.
 func (p *Proxy) sweep() {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
+	timer := time.NewTimer(sweepBusy)
+	defer timer.Stop()
 	for {
 		select {
 		case <-p.stop:
 			return
-		case now := <-tick.C:
+		case now := <-timer.C:
 			p.sweepOnce(now)
+		}
+		if p.count.Load() > 0 {
+			timer.Reset(sweepBusy)
+		} else {
+			timer.Reset(sweepIdle)
 		}
 	}
 }
