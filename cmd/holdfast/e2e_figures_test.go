@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +20,14 @@ type figures struct {
 	Pins     map[string]int
 	Requests int // under way now, waiting polls included
 	Tunnels  int
-	Backends []struct{ ID, State string }
+	Backends []backendFigures
+}
+
+type backendFigures struct {
+	ID, State string
+	Sessions  int
+	InFlight  int `json:"in_flight"`
+	Weight    float64
 }
 
 // startCountingProxy starts a proxy whose figures can be asked for.
@@ -67,7 +73,7 @@ func (p *countingProxy) awaitFigures(t *testing.T, wanted func(figures) bool) {
 func (p *countingProxy) awaitState(t *testing.T, b *backend, state string) {
 	t.Helper()
 	p.awaitFigures(t, func(f figures) bool {
-		return slices.Contains(f.Backends, struct{ ID, State string }{b.id, state})
+		return f.has(b.id, state)
 	})
 }
 
