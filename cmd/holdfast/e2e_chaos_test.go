@@ -92,13 +92,18 @@ func (c *chaos) startClients(t *testing.T) {
 	}
 }
 
-// rage has something happen again and again.
+// rage has something happen again and again, and everything once at least. In the
+// full form a backend is left in peace for half of the time, so that what ends then
+// is seen to have no reason.
 func (c *chaos) rage(t *testing.T, during time.Duration) {
 	t.Helper()
 	c.done = map[string]int{}
-	for end := time.Now().Add(during); time.Now().Before(end); {
-		c.strike(t)
-		<-time.After(time.Duration(c.dice.IntN(1500)) * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(during); time.Now().Before(end) || len(c.spells) < 6; <-tick.C {
+		if c.dice.IntN(inForm(5, 40)) == 0 {
+			c.strike(t)
+		}
 		c.heal(func(s *spell) bool { return time.Now().After(s.until) })
 	}
 }

@@ -60,10 +60,16 @@ func (p *countingProxy) figures(t *testing.T) figures {
 // awaitFigures asks for the figures until they are as wanted.
 func (p *countingProxy) awaitFigures(t *testing.T, wanted func(figures) bool) {
 	t.Helper()
-	late := time.Now().Add(10 * time.Second)
+	p.awaitFiguresWithin(t, 10*time.Second, wanted)
+}
+
+// awaitFiguresWithin is awaitFigures for what may take longer.
+func (p *countingProxy) awaitFiguresWithin(t *testing.T, limit time.Duration, wanted func(figures) bool) {
+	t.Helper()
+	late := time.Now().Add(limit)
 	for f := p.figures(t); !wanted(f); f = p.figures(t) {
 		if time.Now().After(late) {
-			t.Fatalf("%s: figures after 10 s: %+v", p.name, f)
+			t.Fatalf("%s: figures after %v: %+v", p.name, limit, f)
 		}
 	}
 }

@@ -41,10 +41,10 @@ func TestRollingRestartWithSurge(t *testing.T) {
 	for i, fresh := range r.backends[3:] {
 		old := listed[i]
 		r.list(t, append(listed, fresh))
-		r.proxy.awaitFigures(t, func(f figures) bool { return f.find(fresh.id).Weight == 1 })
+		r.await(t, func(f figures) bool { return f.has(fresh.id, "up") && f.find(fresh.id).Weight == 1 })
 		listed[i] = fresh
 		r.list(t, listed)
-		r.proxy.awaitFigures(t, func(f figures) bool {
+		r.await(t, func(f figures) bool {
 			left := f.find(old.id)
 			return left.State != "up" && left.Sessions+left.InFlight == 0
 		})
@@ -104,6 +104,18 @@ func (r *rolling) list(t *testing.T, backends []*backend) {
 	t.Helper()
 	list(t, r.file, backends)
 	r.proxy.signal(t, syscall.SIGHUP)
+}
+
+// await asks for the figures every now and then, so that servers and clients get on.
+func (r *rolling) await(t *testing.T, wanted func(figures) bool) {
+	t.Helper()
+	r.proxy.awaitFiguresWithin(t, time.Minute, func(f figures) bool {
+		if !wanted(f) {
+			<-time.After(50 * time.Millisecond)
+			return false
+		}
+		return true
+	})
 }
 
 func (r *rolling) stop(t *testing.T, b *backend) {
