@@ -28,6 +28,7 @@ type backendFigures struct {
 	Sessions  int
 	InFlight  int `json:"in_flight"`
 	Weight    float64
+	Health    struct{ Status string } // as checks find it; a newcomer's is unknown at first
 }
 
 // startCountingProxy starts a proxy whose figures can be asked for.

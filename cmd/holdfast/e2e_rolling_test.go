@@ -41,7 +41,10 @@ func TestRollingRestartWithSurge(t *testing.T) {
 	for i, fresh := range r.backends[3:] {
 		old := listed[i]
 		r.list(t, append(listed, fresh))
-		r.await(t, func(f figures) bool { return f.has(fresh.id, "up") && f.find(fresh.id).Weight == 1 })
+		r.await(t, func(f figures) bool {
+			joined := f.find(fresh.id)
+			return joined.Health.Status == "up" && joined.Weight == 1
+		})
 		listed[i] = fresh
 		r.list(t, listed)
 		r.await(t, func(f figures) bool {
