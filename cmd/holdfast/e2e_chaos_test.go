@@ -20,6 +20,7 @@ const chaosSeed = 0
 // loses a message, whether it ends or not; all clients are connected in the end;
 // and when they have left, nothing of them is left in the proxy.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	seed := uint64(chaosSeed)
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -30,11 +31,11 @@ func TestChaos(t *testing.T) {
 		}
 	})
 	c := &chaos{dice: rand.New(rand.NewPCG(seed, 0)), backends: startBackends(t, "js4", 3, "--ping-interval", "2000")}
-	c.proxy = startInherited(t, c.backends, inForm(4*time.Second, 10*time.Second), "--drain-rate", "200",
+	c.proxy = startInherited(t, c.backends, endsWithin(), "--drain-rate", "200",
 		"--health-interval", "500ms", "--health-timeout", "1s", "--slow-start", "3s")
 	before := c.proxy.remains(t)
 	c.startClients(t)
-	c.rage(t, inForm(8*time.Second, 5*time.Minute))
+	c.rage(t, inForm(6*time.Second, 5*time.Minute))
 	c.calm(t)
 	c.checkEnds(t)
 	for _, g := range c.groups {
@@ -43,6 +44,10 @@ func TestChaos(t *testing.T) {
 	c.leave(t, before)
 	t.Logf("%d kills, %d freezes, %d drains, %d hand-overs", c.done["kill"], c.done["freeze"], c.done["drain"], c.done["hand-over"])
 }
+
+// endsWithin is how long a proxy that was replaced may take: longer than a poll
+// waits for the next ping.
+func endsWithin() time.Duration { return inForm(4*time.Second, 10*time.Second) }
 
 // chaos is a fleet to which things happen.
 type chaos struct {
@@ -137,7 +142,7 @@ func (c *chaos) strike(t *testing.T) {
 		c.proxy.order(t, b, "drain?now=true")
 		s.cure = func() { c.proxy.order(t, b, "undrain") }
 	case "hand-over": // the one before ends its tunnels in its own time
-		s.of, s.until = nil, s.from.Add(inForm(4*time.Second, 10*time.Second))
+		s.of, s.until = nil, s.from.Add(endsWithin())
 		c.past = append(c.past, c.proxy.succeed(t))
 	}
 }
