@@ -16,9 +16,9 @@ const chaosSeed = 0
 
 // TestChaos kills, freezes and drains backends and replaces the proxy, at random,
 // under clients of all kinds that talk all the time. A session ends only where its
-// backend was touched, or, if it is on a WebSocket, the proxy was replaced; none
-// loses a message, whether it ends or not; all clients are connected in the end;
-// and when they have left, nothing of them is left in the proxy.
+// backend was touched or found dead, or, if it is on a WebSocket, the proxy was
+// replaced; none loses a message, whether it ends or not; all clients are connected
+// in the end; and when they have left, nothing of them is left in the proxy.
 func TestChaos(t *testing.T) {
 	t.Parallel()
 	seed := uint64(chaosSeed)
@@ -37,6 +37,7 @@ func TestChaos(t *testing.T) {
 	c.startClients(t)
 	c.rage(t, inForm(6*time.Second, 5*time.Minute))
 	c.calm(t)
+	c.addVerdicts(t)
 	c.checkEnds(t)
 	for _, g := range c.groups {
 		g.checkConnected(t)

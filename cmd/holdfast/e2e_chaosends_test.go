@@ -35,6 +35,27 @@ func (c *chaos) checkEnds(t *testing.T) {
 	t.Logf("%d sessions, %d of which have ended", open, ends)
 }
 
+// addVerdicts adds that proxies found backends dead, which a machine that has too
+// much to do brings about as well.
+func (c *chaos) addVerdicts(t *testing.T) {
+	t.Helper()
+	found := 0
+	for _, p := range append(c.past, c.proxy.process) {
+		for _, l := range p.find(fields{"msg": "backend down"}) {
+			at, err := time.Parse(time.RFC3339Nano, l.str("time"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &spell{of: byID(t, c.backends, l.str("backend")), what: "found dead", from: at, until: at}
+			found += count(!slices.ContainsFunc(c.spells, func(known *spell) bool {
+				return known.of == s.of && at.After(known.from) && at.Before(known.until)
+			}))
+			c.spells = append(c.spells, s)
+		}
+	}
+	t.Logf("%d times a backend was found dead without having been touched", found)
+}
+
 // explains says that a session may have ended when it did.
 func (c *chaos) explains(g *talkers, l line) bool {
 	slack := inForm(10*time.Second, 3*time.Second) // the short form runs on machines that have more to do
