@@ -38,6 +38,7 @@ func (c *Checker) Set(targets []Target) {
 		w := old[t.ID]
 		if w == nil || w.target != t {
 			w = newWatch(c, t, late)
+			c.holdBack(w)
 		}
 		byID[t.ID] = w
 		c.watches = append(c.watches, w)

@@ -49,8 +49,9 @@ type Config struct {
 	// SlowStart is how long a backend's weight grows to 1 after it was Down, or
 	// when it joined while others were Up already. 0 = off.
 	SlowStart time.Duration
-	// OnWeight is told the factor for a backend's weight, from 0.1 to 1, just
-	// before the OnChange that says Up and then every twentieth of SlowStart.
+	// OnWeight is told the factor for a backend's weight, from 0.1 to 1: when it
+	// joins others, just before the OnChange that says Up, and then every
+	// twentieth of SlowStart.
 	OnWeight func(t Target, factor float64)
 
 	// OnChange is told every change of what a backend may be used for.

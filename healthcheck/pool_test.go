@@ -142,7 +142,7 @@ func TestSlowStartAfterDownAndForLateComers(t *testing.T) {
 		}
 		c.Set(named(3))
 		after(0)
-		expect(t, f, "c weight 0.10", "c unknown>up")
+		expect(t, f, "c weight 0.10", "c weight 0.10", "c unknown>up") // the first one at once, whatever checks find
 		after(5 * time.Second)
 		if got := f.said(); len(got) != 10 || got[9] != "c weight 0.50" {
 			t.Errorf("half-way: %q", got)
@@ -195,5 +195,23 @@ func TestSetKeepsWhatStaysAndForgetsWhatGoes(t *testing.T) {
 		c.Set(named(1))
 		after(0)
 		expect(t, f, "a unknown>up")
+	})
+}
+
+// TestSlowStartOfALateComerThatIsNotWellAtFirst: its weight is small until it has
+// been up for the first time, and grows from then on.
+func TestSlowStartOfALateComerThatIsNotWellAtFirst(t *testing.T) {
+	watch(t, healthcheck.Config{SlowStart: 10 * time.Second}, named(2), func(f *fleet, c *healthcheck.Checker) {
+		f.said()
+		f.becomes("c", errSick)
+		c.Set(named(3))
+		after(0)
+		expect(t, f, "c weight 0.10", "c unknown>suspect")
+		f.becomes("c", nil)
+		after(20 * time.Second)
+		lines := f.said()
+		if len(lines) < 3 || lines[0] != "c weight 0.10" || lines[1] != "c suspect>up" || lines[len(lines)-1] != "c weight 1.00" {
+			t.Errorf("well a moment later: %q", lines)
+		}
 	})
 }

@@ -27,6 +27,15 @@ func (c *Checker) beginRamp(w *watch, now time.Time) {
 	c.cfg.OnWeight(w.target, rampFactor(0, c.cfg.SlowStart))
 }
 
+// holdBack gives a newcomer the small weight until its first good check begins
+// its slow start: it has no sessions, so that every new one would go there while
+// nobody knows whether it is well. The caller holds c.mu.
+func (c *Checker) holdBack(w *watch) {
+	if w.late && c.cfg.SlowStart > 0 {
+		c.cfg.OnWeight(w.target, rampFloor)
+	}
+}
+
 // continueRamp tells the next step of w's slow start once its time has come.
 func (c *Checker) continueRamp(w *watch, now time.Time) {
 	if w.rampAt.IsZero() || now.Before(w.rampAt) {

@@ -40,7 +40,8 @@ func (c *Checker) settleLocked(w *watch, why reason, now time.Time) {
 	if w.state.Status == Down {
 		w.rampAt = time.Time{}
 	}
-	if w.state.Status == Up && (before == Down || before == Unknown && w.late) {
+	if w.state.Status == Up && (before == Down || w.late) {
+		w.late = false
 		c.beginRamp(w, now)
 	}
 	c.tell()

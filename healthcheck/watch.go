@@ -28,7 +28,7 @@ var errDialFailed = errors.New("a dial for a client was refused or not answered"
 type watch struct {
 	checker *Checker
 	target  Target
-	late    bool // others were Up already when it was Set
+	late    bool // others were Up already when it was Set, and it has not been since
 
 	events chan event  // from Observe, which drops what finds no room
 	alert  atomic.Bool // a good reply matters: bad ones have been seen

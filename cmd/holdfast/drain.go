@@ -53,18 +53,20 @@ answers; 2: the command line is wrong. What is closed is written down in docs/op
 func undrainCommand() *cli.Command {
 	return &cli.Command{
 		Name: "undrain", Usage: "give a drained backend new sessions again", ArgsUsage: "ID",
-		Flags: askingFlags(), Action: undrain, OnUsageError: refuseUsage, CustomHelpTemplate: undrainHelp,
+		Flags: append(askingFlags(),
+			&cli.BoolFlag{Category: running, Name: "wait", Usage: "`` wait until it is up and its slow start is over"}),
+		Action: undrain, OnUsageError: refuseUsage, CustomHelpTemplate: undrainHelp,
 	}
 }
 
 const undrainHelp = `holdfast undrain gives a draining backend new sessions again; none is closed any more.
 
-  holdfast undrain [--admin ADDR] [--json] ID
+  holdfast undrain [--admin ADDR] [--json] [--wait] ID
 
 {{range .VisibleFlags}}{{if ne (index .Names 0) "help"}}{{.}}
 {{end}}{{end}}
-Exit code 0: it is done; 1: there is no such backend, it does not drain, or no holdfast answers; 2: the command line is
-wrong.
+Exit code 0: it is done; 1: there is no such backend, it does not drain, it was drained again, or no holdfast answers;
+2: the command line is wrong.
 `
 
 func drain(c *cli.Context) error {
@@ -77,11 +79,19 @@ func drain(c *cli.Context) error {
 		return err
 	}
 	w := &drainWatch{out: c.App.Writer, json: c.Bool("json")}
+	return follow(c, b, func(b admin.Backend) (over bool, err error) {
+		over, err = w.show(b, time.Now())
+		return over || c.Bool("detach"), err
+	})
+}
+
+// follow shows what a backend is, now and every second, until that is over.
+func follow(c *cli.Context, b admin.Backend, show func(admin.Backend) (over bool, err error)) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		over, err := w.show(b, time.Now())
-		if over || err != nil || c.Bool("detach") {
+		over, err := show(b)
+		if over || err != nil {
 			return err
 		}
 		select {
@@ -106,7 +116,10 @@ func undrain(c *cli.Context) error {
 	}
 	w := &drainWatch{out: c.App.Writer, json: c.Bool("json")}
 	w.print(b, fmt.Sprintf("is %s, and has %s", b.State, count(int(b.Sessions), "session")))
-	return nil
+	if !c.Bool("wait") {
+		return nil
+	}
+	return follow(c, b, w.showReturn)
 }
 
 // backendID returns the one argument. Unlike urfave/cli it lets flags stand behind it, as in holdfast drain ID --now.
@@ -184,6 +197,25 @@ func (w *drainWatch) show(b admin.Backend, now time.Time) (over bool, err error)
 		return true, nil
 	}
 	return false, fmt.Errorf("the drain of %s was called off: it is %s", printable(b.ID), printable(b.State))
+}
+
+// showReturn prints what keeps a backend from its whole share of new sessions, if that has changed.
+func (w *drainWatch) showReturn(b admin.Backend) (over bool, err error) {
+	if b.State == "draining" || b.State == "removed" {
+		return false, fmt.Errorf("%s is %s", printable(b.ID), printable(b.State))
+	}
+	text := "is " + b.State
+	switch {
+	case b.State == "up" && b.SlowStart:
+		text = "is up, and in its slow start"
+	case b.State == "up":
+		text = "is up, and takes its whole share of new sessions"
+	}
+	if text != w.last {
+		w.print(b, text)
+		w.last = text
+	}
+	return b.State == "up" && !b.SlowStart, nil
 }
 
 // drainText says how far a drain is. Of times it says when, not how long until then, so that it changes with news only.

@@ -55,6 +55,23 @@ func TestDrainAndUndrain(t *testing.T) {
 	}
 }
 
+// TestUndrainWaits undrains a backend that is dead: whoever waits is told how it comes back, and that it is drained again.
+func TestUndrainWaits(t *testing.T) {
+	b := startBackends(t, "js4", 1)[0]
+	p := startCountingProxy(t, proxyConfig{Backends: []*backend{b}, Args: []string{"--slow-start", "1m", "--health-interval", "200ms"}})
+	p.order(t, b, "drain?now=true")
+	b.kill(t)
+	p.waitLog(t, 20*time.Second, "backend down", nil)
+	w := start(t, "holdfast undrain", holdfast(t), "undrain", "--wait", "--json", b.id, "--admin", p.admin)
+	w.wait(t, 10*time.Second, fields{"state": "down"})
+	b.restart(t)
+	w.wait(t, 10*time.Second, fields{"state": "up", "slow_start": true})
+	p.order(t, b, "drain")
+	if code := w.waitExit(t, 10*time.Second); code != 1 || !strings.Contains(w.tail(1), "b1 is draining") {
+		t.Errorf("exit code %d, want 1:\n%s", code, w.tail(3))
+	}
+}
+
 // TestADrainThatIsCalledOff has one operator wait for a drain, and another call it off.
 func TestADrainThatIsCalledOff(t *testing.T) {
 	engine, end := startEngine(t)

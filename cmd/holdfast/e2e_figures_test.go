@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +20,15 @@ type figures struct {
 	Pins     map[string]int
 	Requests int // under way now, waiting polls included
 	Tunnels  int
-	Backends []struct{ ID, State string }
+	Backends []backendFigures
+}
+
+type backendFigures struct {
+	ID, State string
+	Sessions  int
+	InFlight  int `json:"in_flight"`
+	Weight    float64
+	Health    struct{ Status string } // as checks find it; a newcomer's is unknown at first
 }
 
 // startCountingProxy starts a proxy whose figures can be asked for.
@@ -54,10 +61,16 @@ func (p *countingProxy) figures(t *testing.T) figures {
 // awaitFigures asks for the figures until they are as wanted.
 func (p *countingProxy) awaitFigures(t *testing.T, wanted func(figures) bool) {
 	t.Helper()
-	late := time.Now().Add(10 * time.Second)
+	p.awaitFiguresWithin(t, 10*time.Second, wanted)
+}
+
+// awaitFiguresWithin is awaitFigures for what may take longer.
+func (p *countingProxy) awaitFiguresWithin(t *testing.T, limit time.Duration, wanted func(figures) bool) {
+	t.Helper()
+	late := time.Now().Add(limit)
 	for f := p.figures(t); !wanted(f); f = p.figures(t) {
 		if time.Now().After(late) {
-			t.Fatalf("%s: figures after 10 s: %+v", p.name, f)
+			t.Fatalf("%s: figures after %v: %+v", p.name, limit, f)
 		}
 	}
 }
@@ -67,7 +80,7 @@ func (p *countingProxy) awaitFigures(t *testing.T, wanted func(figures) bool) {
 func (p *countingProxy) awaitState(t *testing.T, b *backend, state string) {
 	t.Helper()
 	p.awaitFigures(t, func(f figures) bool {
-		return slices.Contains(f.Backends, struct{ ID, State string }{b.id, state})
+		return f.has(b.id, state)
 	})
 }
 

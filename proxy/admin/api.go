@@ -52,6 +52,7 @@ type Backend struct {
 	Sessions    int64   `json:"sessions"`
 	InFlight    int64   `json:"in_flight"`              // requests, waiting polls and tunnels
 	Weight      float64 `json:"weight"`                 // for new sessions, now
+	SlowStart   bool    `json:"slow_start,omitempty"`   // it still grows
 	MaxSessions int     `json:"max_sessions,omitempty"` // 0: no limit
 	Backup      bool    `json:"backup,omitempty"`
 	Deaths      int     `json:"deaths"` // how many times it has gone down
@@ -197,6 +198,7 @@ func (s *Server) describe(b *routing.Backend) Backend {
 		ID: b.ID(), URL: b.URL(), State: b.State().String(),
 		Sessions: b.Sessions(), InFlight: b.InFlight(), Weight: b.Weight(),
 		MaxSessions: config.MaxSessions, Backup: config.Backup, Deaths: b.Incarnation(),
+		SlowStart: b.Weight() < float64(config.Weight),
 	}
 	if d, ok := s.cfg.Proxy.DrainOf(b); ok {
 		item.Drain = &Drain{

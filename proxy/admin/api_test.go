@@ -53,13 +53,14 @@ func TestBackends(t *testing.T) {
 		}
 	})
 	d.pool.SetState("b", routing.Down)
+	d.pool.SetWeight("b", 0.25)
 	d.sessions.Learn("s", d.backend("a"), time.Minute, routing.ByHandshake)
 	held, err := d.router.Route(routing.Request{SID: "s"})
 	must(t, err)
 	defer held.Hold.Release()
 	want := []admin.Backend{
 		{ID: "a", URL: "http://127.0.0.1:1", State: "up", Sessions: 1, InFlight: 1, Weight: 3, MaxSessions: 100},
-		{ID: "b", URL: "http://127.0.0.1:1", State: "down", Weight: 1, Backup: true, Deaths: 1},
+		{ID: "b", URL: "http://127.0.0.1:1", State: "down", Weight: 0.25, SlowStart: true, Backup: true, Deaths: 1},
 	}
 	var got []admin.Backend
 	d.decode("/backends", &got)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"runtime"
 	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy"
@@ -28,6 +29,8 @@ func (s *Server) writeProcess(p *page) {
 	p.sample(float64(s.started.Unix()))
 	p.gauge("holdfast_ready", "1 while clients are accepted and a backend is up, as /readyz says.")
 	p.sample(oneIf(s.unready() == ""))
+	p.gauge("holdfast_goroutines", "Goroutines of this process; a few beside those of clients that are not carried by an event loop.")
+	p.sample(float64(runtime.NumGoroutine()))
 }
 
 // load is what the metrics say of one backend ID.

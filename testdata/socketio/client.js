@@ -4,6 +4,7 @@
 const modes = {
   default: {},
   polling: { transports: ['polling'] },
+  cookie: { transports: ['polling'], withCredentials: true }, // version 4 keeps cookies then, in Node too
   websocket: { transports: ['websocket'] },
   jsonp: { transports: ['polling'], forceJSONP: true },
   'jsonp-upgrade': { forceJSONP: true }
@@ -21,8 +22,17 @@ class Session {
     this.blobsIntact = 0
     this.bits = 0 // binary events of a stream
     this.tally = null // the server's own counts, at the end of an exchange
+    this.over = false
     this.ended = new Promise((resolve, reject) => { this.end = reject })
     this.ended.catch(() => {})
+  }
+
+  // last is what can be said of the session at its end: messages that went by without one before them are missed.
+  last () {
+    this.over = true
+    const [acks, down] = [this.acks.report(), this.down.report()]
+    const sums = ['missed', 'duplicated', 'reordered', 'garbled'].map(name => [name, acks[name] + down[name]])
+    return { sid: this.sid, server: this.server, ...Object.fromEntries(sums) }
   }
 }
 
@@ -62,7 +72,7 @@ class Client {
       this.disconnects++
       this.awaitWelcome()
       this.session?.end(new Error(reason))
-      this.say('disconnect', { reason, sid: this.session?.sid })
+      this.say('disconnect', { reason, ...this.session?.last() })
     })
     this.socket.on('welcome', ({ server, sid }) => {
       this.welcomes++
@@ -122,6 +132,18 @@ class Client {
     }
     this.socket.emit('pour', burst)
     await Promise.all(acks)
+  }
+
+  // talk sends a numbered message every so many milliseconds, in whatever session there is; 0 ends that.
+  talk (every) {
+    clearInterval(this.talking)
+    if (every) this.talking = setInterval(() => this.utter(this.session), every)
+  }
+
+  utter (session) {
+    if (!session || session.over) return
+    const n = ++session.sent
+    this.ask(session, 'up', n, text(n)).then(n => session.acks.add(n, text(n)), () => {})
   }
 
   // blob sends random bytes, which come back with the server's hash of them.

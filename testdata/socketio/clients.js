@@ -10,6 +10,7 @@
 //   {"cmd":"exchange"}                   once more, on whatever session each has now
 //   {"cmd":"abort","client":3,"age":50}  cut the TCP connection of a poll that is that many ms old
 //   {"cmd":"stream","server":"b1","every":600,"gap":150}  those on b1 receive binary events, whose attachments come late
+//   {"cmd":"talk","every":600}           send a message every so many ms from now on; 0 ends that
 //   {"cmd":"close"}                      say goodbye and exit with 0
 const { parseArgs } = require('util')
 const crypto = require('crypto')
@@ -90,11 +91,13 @@ async function obey (command) {
       return abort(clients[command.client], command.age || 0)
     case 'stream':
       return clients.forEach(({ client }) => client.stream(command))
+    case 'talk': // not all in the same moment
+      return clients.forEach(({ client }, i) => setTimeout(() => client.talk(command.every), command.every * i / clients.length))
     case 'close':
       clients.forEach(({ client }) => client.close())
       return setTimeout(() => process.exit(0), 200)
     default:
-      throw new Error(`command ${command.cmd}: want exchange, abort, stream or close`)
+      throw new Error(`command ${command.cmd}: want exchange, abort, stream, talk or close`)
   }
 }
 

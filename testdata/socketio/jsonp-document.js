@@ -33,7 +33,7 @@ class Element {
       method: this.method,
       headers: { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': Buffer.byteLength(body) }
     })
-    const loaded = () => this.children.findLast(c => c.tag.includes('iframe'))?.onload()
+    const loaded = () => this.children.findLast(c => c.tag.includes('iframe'))?.onload?.() // which it has while its form is awaited
     req.on('response', res => res.resume().on('end', loaded))
     req.on('error', loaded) // a browser shows an error page in the iframe, and that loads
     req.end(body)

@@ -28,10 +28,10 @@ class Sequence {
     this.highest = Math.max(this.highest, n)
   }
 
-  // report counts distinct messages in received.
+  // report counts distinct messages in received, and in missed those that did not come before a later one.
   report () {
     const { duplicated, reordered, garbled } = this
-    return { received: this.seen.size, duplicated, reordered, garbled }
+    return { received: this.seen.size, missed: this.highest - this.seen.size, duplicated, reordered, garbled }
   }
 }
 

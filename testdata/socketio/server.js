@@ -80,7 +80,7 @@ function serve (socket) {
 
   say('connect', { sid, transport: socket.conn.transport.name, recovered: Boolean(socket.recovered) })
   socket.conn.on('upgrade', () => say('upgrade', { sid }))
-  socket.on('disconnect', reason => say('disconnect', { sid, reason }))
+  socket.on('disconnect', reason => say('disconnect', { sid, reason, ...up.report() }))
 
   socket.on('up', (n, said, ack) => {
     up.add(n, said)
