@@ -17,13 +17,12 @@ const (
 type Wheel struct {
 	now   func() time.Duration
 	after func(time.Duration) <-chan time.Time
-	wake  chan struct{} // gets a token when Run must look again
+	wake  chan struct{} // gets a token when the wheel is no longer empty
 
 	mu    sync.Mutex
 	slots [wheelSlots]*Timer
 	n     int
 	next  int64 // the first tick not yet turned past
-	plan  int64 // the tick that Run sleeps until
 }
 
 // Timer is its owner's place on a Wheel. The zero value is on none; it must not be copied.
@@ -54,9 +53,7 @@ func (w *Wheel) Run(stop <-chan struct{}) {
 			select {
 			case <-stop:
 				return
-			case <-w.wake: // for something that is due sooner
-				continue
-			case <-w.after(w.untilNext()):
+			case <-w.after(WheelTick):
 			}
 			due = w.turn(w.now(), due[:0])
 			for i, owner := range due {
@@ -86,7 +83,7 @@ func (w *Wheel) Put(t *Timer, owner Timed, due time.Duration) {
 	}
 	w.slots[slot] = t
 	w.n++
-	if w.n == 1 || tick < w.plan {
+	if w.n == 1 {
 		select {
 		case w.wake <- struct{}{}:
 		default:
@@ -132,18 +129,6 @@ func (w *Wheel) turn(now time.Duration, into []Timed) []Timed {
 		}
 	}
 	return into
-}
-
-// untilNext is the time to the end of the first tick with anything in it.
-func (w *Wheel) untilNext() time.Duration {
-	now := w.now()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.plan = w.next
-	for w.slots[w.plan%wheelSlots] == nil && w.plan < w.next+wheelSlots-1 {
-		w.plan++
-	}
-	return max(time.Duration(w.plan)*WheelTick-now, time.Millisecond)
 }
 
 func (w *Wheel) empty() bool {

@@ -39,6 +39,8 @@ func registered(t *testing.T, l *loop, tunnel *loopTunnel) (list []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tunnel.mu.Lock()
+	defer tunnel.mu.Unlock()
 	for line := range strings.Lines(string(info)) {
 		words := strings.Fields(line) // tfd: 5 events: 19 …
 		for i := range tunnel.sides {
