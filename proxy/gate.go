@@ -20,13 +20,11 @@ const (
 // take turns: one that makes up sids delays its own, not those of others. Nor may it have many at the backends at a time,
 // where they would lie before the requests of live sessions.
 type gate struct {
-	stop     <-chan struct{}
-	interval time.Duration // between two searches, in the long run
-	burst    time.Duration // how much of that may have been saved up
+	stop <-chan struct{}
 
 	mu    sync.Mutex
+	rate  bucket
 	slots int                      // how many more searches may be asking
-	free  time.Time                // when the next search may begin, if nobody saved up
 	lines map[netip.Addr]*gateLine // of the clients with searches that wait or ask
 	turns []*gateLine              // the clients with waiting searches, the next one first
 	timer *time.Timer              // runs while somebody waits for time to pass
@@ -43,15 +41,14 @@ type gateLine struct {
 // mayAsk says that the client may have one more search ask.
 func (l *gateLine) mayAsk() bool { return l.vain < vainAfter || l.asking < vainSlots }
 
-// newGate returns a gate for perSecond searches a second, of which as many may come at once. Once stop is closed nobody
-// waits any longer.
+// newGate returns a gate for perSecond searches a second, of which a second's worth and one more may come at once. Once
+// stop is closed nobody waits any longer.
 func newGate(perSecond int, stop <-chan struct{}) *gate {
 	return &gate{
-		stop:     stop,
-		slots:    gateSlots,
-		interval: time.Second / time.Duration(perSecond),
-		burst:    time.Second,
-		lines:    make(map[netip.Addr]*gateLine),
+		stop:  stop,
+		rate:  newBucket(perSecond, perSecond+1),
+		slots: gateSlots,
+		lines: make(map[netip.Addr]*gateLine),
 	}
 }
 
@@ -138,14 +135,11 @@ func (g *gate) queue(client netip.Addr) (turn chan struct{}, ok bool) {
 
 // pass takes a slot and one search's time if both are there.
 func (g *gate) pass(now time.Time) bool {
-	if earliest := now.Add(-g.burst); g.free.Before(earliest) {
-		g.free = earliest
-	}
-	if g.slots == 0 || g.free.After(now) {
+	if g.slots == 0 || !g.rate.ready(now) {
 		return false
 	}
 	g.slots--
-	g.free = g.free.Add(g.interval)
+	g.rate.take(now)
 	return true
 }
 
@@ -162,7 +156,7 @@ func (g *gate) give(now time.Time) {
 		}
 	}
 	if next >= 0 && g.slots > 0 && g.timer == nil {
-		g.timer = time.AfterFunc(g.free.Sub(now), g.tick)
+		g.timer = time.AfterFunc(g.rate.wait(now), g.tick)
 	}
 }
 
