@@ -16,7 +16,7 @@ import (
 const (
 	carried int32 = iota // a goroutine, or the loop's own for the moment, has it
 	resting              // nobody has it: its next request is waited for
-	parked               // nobody has it: something at its backend is waited for, and step comes next
+	parked               // nobody has it: something at its backend is waited for, and its stage comes next
 )
 
 // stage is a part of an exchange that goes on until something has to be waited for. True says that the exchange is over
@@ -28,7 +28,7 @@ func (c *conn) Edge(_ *event.Socket, edges uint32) {
 	if edges&event.Hup != 0 {
 		c.watch.HungUp()
 	}
-	if edges&event.In != 0 && c.state.CompareAndSwap(resting, carried) {
+	if edges&event.In != 0 && c.claim(resting) {
 		c.onLoop = true
 		c.tend(nil, nil)
 	}
@@ -50,7 +50,7 @@ func (u *upConn) Edge(_ *event.Socket, edges uint32) {
 // claim makes the caller the one who has the connection, if nobody has it and it is in that state.
 func (c *conn) claim(state int32) bool { return c.state.CompareAndSwap(state, carried) }
 
-// tend serves the connection, beginning with a step of an exchange if there is one, until something is waited for that
+// tend serves the connection, beginning with a stage of an exchange if there is one, until something is waited for that
 // needs nobody, or until the connection ends. On the loop it hands over to a goroutine what would wait there.
 func (c *conn) tend(x *exchange, do stage) {
 	defer c.p.recovered("serving a connection", c.end)
@@ -101,7 +101,7 @@ func (c *conn) leaveLoop(x *exchange, do stage) {
 	go c.tend(x, do)
 }
 
-// carry takes a step of an exchange and ends the exchange unless it is left to somebody else.
+// carry takes an exchange through a stage and ends the exchange unless it is left to somebody else.
 func (c *conn) carry(x *exchange, do stage) (more bool, left leaving) {
 	defer func() {
 		left, x.left = x.left, leftToNobody
@@ -116,16 +116,16 @@ func (c *conn) carry(x *exchange, do stage) (more bool, left leaving) {
 	return do(x), leftToNobody
 }
 
-// leaving says to whom a step has left its exchange.
+// leaving says to whom a stage has left its exchange.
 type leaving uint8
 
 const (
 	leftToNobody    leaving = iota // it is over
-	leftToGoroutine                // the next step may wait for what no event tells
-	leftToWait                     // the next step comes when the backend's connection has an edge
+	leftToGoroutine                // the next stage may wait for what no event tells
+	leftToWait                     // the next stage comes when the backend's connection has an edge
 )
 
-// leave ends a step that the exchange is not over with; next is the one to come.
+// leave ends a stage that the exchange is not over with; next is the one to come.
 func (x *exchange) leave(to leaving, next stage) bool {
 	x.left, x.next = to, next
 	return false
@@ -137,7 +137,7 @@ func (c *conn) park(x *exchange) bool {
 	if up.dialling {
 		awaited = event.Out
 	}
-	c.x, c.step = x, x.next
+	c.x, c.stage = x, x.next
 	loop := c.onLoop
 	c.onLoop = false
 	c.schedule(x.patience())
@@ -150,10 +150,10 @@ func (c *conn) park(x *exchange) bool {
 	return false
 }
 
-// unpark returns the exchange that was parked and its next step.
+// unpark returns the exchange that was parked and its next stage.
 func (c *conn) unpark() (*exchange, stage) {
-	x, do := c.x, c.step
-	c.x, c.step = nil, nil
+	x, do := c.x, c.stage
+	c.x, c.stage = nil, nil
 	return x, do
 }
 
@@ -251,7 +251,7 @@ func (c *conn) giveUp(x *exchange, do stage) {
 	}
 }
 
-// late is the step of an exchange whose backend has kept it waiting for too long.
+// late is the stage of an exchange whose backend has kept it waiting for too long.
 func (x *exchange) late() bool {
 	phase := waiting
 	if x.up.dialling {
@@ -260,7 +260,7 @@ func (x *exchange) late() bool {
 	return x.concludeAttempt(&failure{phase, os.ErrDeadlineExceeded})
 }
 
-// begin is an exchange's first step: it reads the request's head. On the loop it does so only for a request that is there
+// begin is an exchange's first stage: it reads the request's head. On the loop it does so only for a request that is there
 // as a whole and needs nothing to be waited for but its backend.
 func (x *exchange) begin() bool {
 	if x.c.onLoop {
@@ -286,7 +286,7 @@ func (x *exchange) whole(n int) bool {
 		body.Framing == http1.Length && body.Length <= heldBody && int64(len(x.c.buffered())-n) >= body.Length
 }
 
-// resume is the step that comes when the backend has answered. On the loop it takes only a final reply that is there as a
+// resume is the stage that comes when the backend has answered. On the loop it takes only a final reply that is there as a
 // whole.
 func (x *exchange) resume() bool {
 	if x.c.onLoop {

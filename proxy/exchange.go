@@ -44,7 +44,7 @@ type exchange struct {
 	retried bool // the one attempt after a reused connection's death has been made
 
 	access  access
-	left    leaving // to whom the last step has left it
+	left    leaving // to whom the last stage has left it
 	next    stage   // what is to be done then
 	guest   *guest  // what next waits for, if that is a place
 	failure error   // what next is about, if that is a failure
@@ -122,7 +122,7 @@ func (x *exchange) placed(d routing.Decision, err error) bool {
 	return x.carry()
 }
 
-// awaitPlace is the step of a handshake that has to wait for its place.
+// awaitPlace is the stage of a handshake that has to wait for its place.
 func (x *exchange) awaitPlace() bool { return x.placed(x.wait()) }
 
 // carry brings the request to its backend and the reply to the client.
@@ -147,7 +147,7 @@ func (x *exchange) concludeAttempt(err error) bool {
 	return x.fail(err)
 }
 
-// failed is the step that follows a failure on the loop.
+// failed is the stage that follows a failure on the loop.
 func (x *exchange) failed() bool { return x.concludeAttempt(x.failure) }
 
 // What an attempt returns that is not over.
@@ -257,7 +257,7 @@ func (x *exchange) sendNow() error {
 	return nil
 }
 
-// connected is the step that comes when a dial has ended.
+// connected is the stage that comes when a dial has ended.
 func (x *exchange) connected() bool {
 	switch {
 	case x.up.aborted.Load():
@@ -272,7 +272,7 @@ func (x *exchange) connected() bool {
 	return x.concludeAttempt(x.send())
 }
 
-// sendRest is the step that sends what sendNow could not.
+// sendRest is the stage that sends what sendNow could not.
 func (x *exchange) sendRest() bool {
 	if err := x.up.sendUnsent(x.c.p.cfg.BodyTimeout); err != nil {
 		return x.concludeAttempt(&failure{sending, err})

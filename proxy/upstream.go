@@ -102,13 +102,7 @@ func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, erro
 		return c, nil
 	}
 	c := &upConn{home: u}
-	if err := u.dial(c, timeout); err != nil {
-		return nil, err
-	}
-	u.mu.Lock()
-	u.lend(c)
-	u.mu.Unlock()
-	return c, nil
+	return u.dialled(c, u.dial(c, timeout))
 }
 
 // getNow is get for the event loop: where a connection has to be dialled it has only begun to. errMustDial says that a
@@ -122,13 +116,7 @@ func (u *upstream) getNow(pinned, fresh bool) (*upConn, error) {
 		return c, nil
 	}
 	c := &upConn{home: u, dialling: true}
-	if err := u.dialNow(c); err != nil {
-		return nil, err
-	}
-	u.mu.Lock()
-	u.lend(c)
-	u.mu.Unlock()
-	return c, nil
+	return u.dialled(c, u.dialNow(c))
 }
 
 // reuse lends an idle connection, unless fresh asks for a new one; nil if there is none.
@@ -145,6 +133,17 @@ func (u *upstream) reuse(pinned, fresh bool) *upConn {
 		u.drop(c)
 	}
 	return nil
+}
+
+// dialled lends a new connection, if it could be dialled.
+func (u *upstream) dialled(c *upConn, err error) (*upConn, error) {
+	if err != nil {
+		return nil, err
+	}
+	u.mu.Lock()
+	u.lend(c)
+	u.mu.Unlock()
+	return c, nil
 }
 
 // lend enters a connection in the books. The caller holds u.mu.

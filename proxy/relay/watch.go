@@ -60,9 +60,6 @@ func (r *Relay) Watch(conn net.Conn, onHangup func()) (*Watch, error) {
 // NewWatch makes a Watch that is told by somebody else, who calls HungUp, that the peer has left.
 func NewWatch(onHangup func()) *Watch { return &Watch{onHangup: onHangup} }
 
-// HungUp notes that the peer has left, and calls onHangup if the Watch is armed.
-func (w *Watch) HungUp() { w.hungUp() }
-
 // Arm begins a wait.
 func (w *Watch) Arm() {
 	w.mu.Lock()
@@ -70,7 +67,7 @@ func (w *Watch) Arm() {
 	w.armed = true
 	w.tell()
 	if w.peek != nil && !w.gone {
-		w.peek.start(w.hungUp)
+		w.peek.start(w.HungUp)
 	}
 }
 
@@ -93,7 +90,8 @@ func (w *Watch) Stop() {
 	}
 }
 
-func (w *Watch) hungUp() {
+// HungUp notes that the peer has left, and calls onHangup if the Watch is armed.
+func (w *Watch) HungUp() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.gone = true

@@ -49,7 +49,7 @@ func (l *loop) onSocket(raw syscall.RawConn, fn func(fd int) error) error {
 }
 
 // Ready implements event.Handler.
-func (w *Watch) Ready(uint32) { w.hungUp() }
+func (w *Watch) Ready(uint32) { w.HungUp() }
 
 // Fail implements event.Handler. There is nothing to end: onHangup is not called again.
 func (w *Watch) Fail() {}
