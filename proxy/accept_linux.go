@@ -15,8 +15,8 @@ import (
 	"github.com/holdfast-proxy/holdfast/proxy/relay"
 )
 
-// rawSocket is an accepted socket that the runtime's poller does not know.
-type rawSocket struct {
+// acceptedSocket is a socket that the runtime's poller does not know; the event loop serves it.
+type acceptedSocket struct {
 	fd   int
 	peer netip.Addr
 }
@@ -123,7 +123,7 @@ const acceptedOnLoop = 64
 func (a *acceptor) acceptAll() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var s rawSocket
+	var s acceptedSocket
 	var err error
 	accept := func(fd uintptr) { s, err = acceptOnce(int(fd)) }
 	for range acceptedOnLoop {
@@ -137,7 +137,7 @@ func (a *acceptor) acceptAll() {
 			}
 			return
 		}
-		a.p.admitConn(accepted{socket: s})
+		a.p.admitConn(s)
 	}
 	a.register(unix.EPOLL_CTL_MOD)
 }
@@ -167,20 +167,20 @@ func keepAliveOn(fd int) {
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, seconds)
 }
 
-func acceptOnce(ln int) (rawSocket, error) {
+func acceptOnce(ln int) (acceptedSocket, error) {
 	for {
 		fd, sa, err := unix.Accept4(ln, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
-			return rawSocket{fd, event.AddrPort(sa).Addr()}, nil
+			return acceptedSocket{fd, event.AddrPort(sa).Addr()}, nil
 		case unix.EINTR, unix.ECONNABORTED: // that one has left before it was accepted
 		default:
-			return rawSocket{}, os.NewSyscallError("accept4", err)
+			return acceptedSocket{}, os.NewSyscallError("accept4", err)
 		}
 	}
 }
 
-func (s rawSocket) newConn(p *Proxy) *conn {
+func (s acceptedSocket) newConn(p *Proxy) *conn {
 	c := &conn{p: p, peer: s.peer}
 	c.init(&c.own)
 	c.watch = relay.NewWatch(c.hangup)
@@ -189,7 +189,7 @@ func (s rawSocket) newConn(p *Proxy) *conn {
 }
 
 // begin gives the socket to the loop.
-func (s rawSocket) begin(c *conn) {
+func (s acceptedSocket) begin(c *conn) {
 	if err := event.NewSocket(c.p.pickLoop(), s.fd, &c.own, c); err != nil {
 		c.p.log.Error("client connection not watched", "err", err)
 		c.end()
@@ -208,7 +208,7 @@ func (p *Proxy) pickLoop() *event.Loop { return pickLoop(p.relay.Loops()) }
 // pickLoop is event.Pick; a variable for the sake of tests, whose loops are never saturated.
 var pickLoop = event.Pick
 
-func (s rawSocket) conn() net.Conn {
+func (s acceptedSocket) conn() net.Conn {
 	f := os.NewFile(uintptr(s.fd), "")
 	defer f.Close()
 	nc, err := net.FileConn(f)

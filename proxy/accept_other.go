@@ -4,13 +4,6 @@ package proxy
 
 import "net"
 
-// rawSocket does not exist on this system.
-type rawSocket struct{}
-
-func (rawSocket) newConn(*Proxy) *conn { return nil }
-func (rawSocket) begin(*conn)          {}
-func (rawSocket) conn() net.Conn       { return nil }
-
 // acceptor does not exist on this system.
 type acceptor struct{}
 

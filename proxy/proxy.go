@@ -105,7 +105,7 @@ func (p *Proxy) Serve(ln net.Listener) error {
 		switch {
 		case err == nil:
 			pause = 0
-			p.admitConn(accepted{nc: nc})
+			p.admitConn(acceptedConn{nc})
 		case p.draining.Load():
 			return ErrShutdown
 		case errors.Is(err, net.ErrClosed):

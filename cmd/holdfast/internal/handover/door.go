@@ -181,7 +181,15 @@ func (c *Conn) checkUser() error {
 	if err != nil {
 		return fmt.Errorf("handover: the other side's user: %w", err)
 	}
-	if own := os.Geteuid(); known && uid != own && uid != 0 {
+	if !known {
+		return nil
+	}
+	return refuseUser(uid, os.Geteuid())
+}
+
+// refuseUser says why a process of user own does not talk to one of user uid; nil: it does.
+func refuseUser(uid, own int) error {
+	if uid != own && uid != 0 {
 		return fmt.Errorf("handover: the other side is user %d, want %d or root", uid, own)
 	}
 	return nil

@@ -151,3 +151,22 @@ func TestAdoptedDoorIsServed(t *testing.T) {
 	}
 	c.Close()
 }
+
+func TestWhichUsersAreRefused(t *testing.T) {
+	for name, row := range map[string]struct {
+		uid, own int
+		refused  bool
+	}{
+		"one's own":                        {1000, 1000, false},
+		"root, by anybody":                 {0, 1000, false},
+		"root, by root":                    {0, 0, false},
+		"another one":                      {1001, 1000, true},
+		"anybody but root, if one is root": {1000, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := refuseUser(row.uid, row.own); (err != nil) != row.refused {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

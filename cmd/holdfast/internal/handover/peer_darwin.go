@@ -1,24 +1,12 @@
 package handover
 
-import (
-	"errors"
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// peerUser returns the effective user of the process at the other end, as of its connect or listen (unix(4),
-// LOCAL_PEERCRED).
-func peerUser(c *net.UnixConn) (uid int, known bool, err error) {
-	raw, err := c.SyscallConn()
+// userAt returns the user at the other end of a unix socket (unix(4), LOCAL_PEERCRED).
+func userAt(fd int) (uid int, err error) {
+	cred, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {
-		return 0, false, err
+		return 0, err
 	}
-	var cred *unix.Xucred
-	var failed error
-	err = raw.Control(func(fd uintptr) { cred, failed = unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED) })
-	if err = errors.Join(err, failed); err != nil {
-		return 0, false, err
-	}
-	return int(cred.Uid), true, nil
+	return int(cred.Uid), nil
 }

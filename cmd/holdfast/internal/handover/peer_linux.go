@@ -1,23 +1,12 @@
 package handover
 
-import (
-	"errors"
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// peerUser returns the effective user of the process at the other end, as of its connect or listen (unix(7), SO_PEERCRED).
-func peerUser(c *net.UnixConn) (uid int, known bool, err error) {
-	raw, err := c.SyscallConn()
+// userAt returns the user at the other end of a unix socket (unix(7), SO_PEERCRED).
+func userAt(fd int) (uid int, err error) {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
-		return 0, false, err
+		return 0, err
 	}
-	var cred *unix.Ucred
-	var failed error
-	err = raw.Control(func(fd uintptr) { cred, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
-	if err = errors.Join(err, failed); err != nil {
-		return 0, false, err
-	}
-	return int(cred.Uid), true, nil
+	return int(cred.Uid), nil
 }
