@@ -40,6 +40,7 @@ func (x *exchange) tunnel() bool {
 		ToClient:    append(c.unsent, up.buffered()...),
 		ToBackend:   c.buffered(),
 		IdleTimeout: x.tunnelTimeout(),
+		Prelude:     x.prelude(),
 		Group:       x.decision.Backend,
 		Done:        done,
 	})
@@ -66,6 +67,19 @@ func (c *conn) handOver() bool {
 	c.nc.SetDeadline(time.Time{})
 	c.tunnelled = true
 	return true
+}
+
+// probeBytes is the size of the first frame of an upgrade, "2probe", masked and compressed, and less than that of both its frames:
+// of the second, "5", is said that the client has left polling (Engine.IO 3 and 4).
+const probeBytes = 16
+
+// prelude is what a client sends while it moves a polling session to the tunnel. If the tunnel ends meanwhile, the JavaScript
+// clients of all versions neither poll nor send any more, until the heartbeat's time is over.
+func (x *exchange) prelude() int64 {
+	if x.decision.SID == "" {
+		return 0
+	}
+	return probeBytes
 }
 
 // tunnelTimeout is how long a tunnel may be silent: the server pings within the session's times.

@@ -212,6 +212,12 @@ func (c *backendConn) reset() {
 	c.Close()
 }
 
+// read reads n bytes, or what comes before the end.
+func (c *backendConn) read(n int) string {
+	s, _ := readN(c.r, int64(n))
+	return s
+}
+
 // drain reads until the proxy closes, and returns what came.
 func (c *backendConn) drain() string {
 	var all strings.Builder

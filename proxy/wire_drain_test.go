@@ -84,16 +84,22 @@ func TestDrainEndsWaitingPolls(t *testing.T) {
 // waitAt opens a session at the i-th backend and sends a request of it, which hangs there until the proxy gives it up.
 func (g *rig) waitAt(t testing.TB, i int, sid, request string) *client {
 	t.Helper()
-	g.session(t, i, sid).Close()
+	g.sessionApart(t, i, sid)
 	came := make(chan message, 1)
 	g.backend(i).serve(hanging(came, nil))
-	for _, c := range g.backend(i).all() {
-		c.Close()
-	}
 	c := g.dial(t)
 	c.send(strings.ReplaceAll(request, "SID", sid))
 	<-came
 	return c
+}
+
+// sessionApart opens a session at the i-th backend, of whose connections none is left for what follows.
+func (g *rig) sessionApart(t testing.TB, i int, sid string) {
+	t.Helper()
+	g.session(t, i, sid).Close()
+	for _, c := range g.backend(i).all() {
+		c.Close()
+	}
 }
 
 // awaitDrained waits until nothing is left at the i-th backend, after so many sessions were closed.
@@ -126,6 +132,36 @@ func TestDrainEndsTunnels(t *testing.T) {
 	}
 	c.Close()
 	g.awaitDrained(t, 0, 1)
+}
+
+// TestDrainLeavesUpgradesUndisturbed drains a backend to which a client is just moving from polling to a WebSocket. If it
+// lost that now, it would do neither; so it is let finish.
+func TestDrainLeavesUpgradesUndisturbed(t *testing.T) {
+	t.Parallel()
+	const probe, probed, upgrade = "\x81\x86mask2probe", "\x81\x063probe", "\x81\x81mask5"
+	g := startProxy(t, 2, closingAtOnce)
+	g.sessionApart(t, 0, "moving")
+	c, b := g.tunnelFor(t, "GET /socket.io/?EIO=4&transport=websocket&sid=moving HTTP/1.1\r\nHost: a\r\n"+upgradeFields+"\r\n")
+	c.send(probe)
+	if got := b.read(len(probe)); got != probe {
+		t.Errorf("the backend got %q", got)
+	}
+	b.send(probed)
+	if got := c.read(len(probed)); got != probed {
+		t.Errorf("the client got %q", got)
+	}
+	g.pool.Drain("b1", true)
+	other, _ := g.tunnel(t) // of no session, and younger
+	g.pool.Drain("b0", true)
+	other.closed()
+	other.Close()
+	c.send(upgrade)
+	if got := b.read(len(upgrade)); got != upgrade {
+		t.Errorf("the backend got %q", got)
+	}
+	c.closed()
+	c.Close()
+	g.awaitDrained(t, 0, 2)
 }
 
 // TestDrainEndsIdleSessions drains a backend where a session has nothing open: its next request is its end.

@@ -113,6 +113,12 @@ func TestUpgrades(t *testing.T) {
 // tunnel opens a tunnel and returns both its ends; the backend's is the test's until it ends.
 func (g *rig) tunnel(t *testing.T) (*client, *backendConn) {
 	t.Helper()
+	return g.tunnelFor(t, upgradeRequest)
+}
+
+// tunnelFor opens a tunnel with that request.
+func (g *rig) tunnelFor(t *testing.T, request string) (*client, *backendConn) {
+	t.Helper()
 	ends, over := make(chan *backendConn), make(chan struct{})
 	t.Cleanup(func() { close(over) })
 	g.backend(0).serve(func(c *backendConn) {
@@ -122,7 +128,7 @@ func (g *rig) tunnel(t *testing.T) (*client, *backendConn) {
 		<-over
 	})
 	c := g.dial(t)
-	c.send(upgradeRequest)
+	c.send(request)
 	end := <-ends
 	if got := c.reply(); got.raw() != switched {
 		t.Fatalf("got %q", got.raw())

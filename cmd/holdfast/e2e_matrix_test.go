@@ -3,6 +3,7 @@ package main_test
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // row is a version and mode of clients.
@@ -43,7 +44,11 @@ func TestSessionsStick(t *testing.T) {
 // testRow gives each row a proxy of its own, so that rows that run at the same
 // time do not share a balance.
 func testRow(t *testing.T, backends []*backend, r row) {
-	p := startProxy(t, proxyConfig{Backends: backends})
+	// A backend that is slow because so many rows run at once is not to be taken for a sick one, which gets no sessions.
+	p := startProxy(t, proxyConfig{Backends: backends, Args: []string{"--health-timeout", "30s"}})
+	for _, b := range backends {
+		p.waitLog(t, 30*time.Second, "backend up", fields{"backend": b.id})
+	}
 	c := startClients(t, clientsConfig{URL: p.url(), Version: r.version, Mode: r.mode, Count: 60})
 	s := c.summary(t)
 	for _, problem := range append(s.problems(r.transport()), s.spreadProblems(backends)...) {

@@ -23,6 +23,9 @@ type DrainOptions struct {
 	Quiet time.Duration
 }
 
+// preludeTimeout is how long a drain waits for a client to begin using its tunnel.
+const preludeTimeout = 10 * time.Second
+
 // drainRound is the time between two looks at the tunnels that are left.
 const drainRound = 50 * time.Millisecond
 
@@ -91,7 +94,7 @@ func (d *drain) end(n int) (ended int) {
 			keep = append(keep, d.waiting[i:]...)
 			break
 		}
-		if now-w.tunnel.lastFrom(backend) < d.opt.Quiet {
+		if now-w.tunnel.lastFrom(backend) < d.opt.Quiet || w.tunnel.unsettled(now) {
 			keep = append(keep, w)
 			continue
 		}

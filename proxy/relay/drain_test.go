@@ -59,6 +59,30 @@ func TestDrainWaitsUntilTheBackendIsQuiet(t *testing.T) {
 	})
 }
 
+func TestDrainWaitsUntilTheClientHasSettled(t *testing.T) {
+	onEveryLane(t, func(t *testing.T, k *kit) {
+		tn, silent := k.open(relay.Tunnel{Prelude: 6}), k.open(relay.Tunnel{Prelude: 6})
+		plan := k.relay.NewDrainPlan(relay.DrainOptions{})
+		pass(t, tn.client, tn.backend, "2probe")
+		k.clock.turn(time.Second)
+		plan.Round()
+		if k.relay.Ending() != 0 {
+			t.Fatal("ended in the middle of an upgrade")
+		}
+		pass(t, tn.client, tn.backend, "5")
+		tn.exchange() // the count of those bytes is complete when the next ones come
+		k.clock.turn(time.Second)
+		plan.Round()
+		hearEOF(t, tn.client)
+		if n := k.relay.Ending(); n != 1 {
+			t.Fatalf("%d tunnels ended, want the one whose client has settled", n)
+		}
+		k.clock.turn(8 * time.Second)
+		plan.Round()
+		hearEOF(t, silent.client) // ten seconds after its begin
+	})
+}
+
 func TestDrainBeginsWithTheLongestIdle(t *testing.T) {
 	k := newKit(t, lanes[0])
 	idle := k.open(relay.Tunnel{})

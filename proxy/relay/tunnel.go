@@ -22,6 +22,10 @@ type Tunnel struct {
 	// means never.
 	IdleTimeout time.Duration
 
+	// Prelude is how many bytes a client sends at most before it uses the tunnel. Until more have come from it, but for
+	// ten seconds at most, Drain leaves the tunnel alone; zero means that it need not.
+	Prelude int64
+
 	// Group names the tunnels that EndGroup and Drain end together; any comparable value, usually the backend.
 	Group any
 
@@ -98,6 +102,7 @@ type liveTunnel struct {
 	carrier carrier
 	done    func(Stats)
 	idle    time.Duration
+	prelude int64
 	started time.Duration
 	heard   [2]atomic.Int64 // when the last byte came from each side, by the relay's clock
 	sent    [2]atomic.Int64 // bytes handed to the kernel for each side
@@ -115,7 +120,8 @@ type liveTunnel struct {
 // enter makes t known to the relay; it fails once the relay is closed. Whoever enters a tunnel must see it left.
 func (t *liveTunnel) enter(r *Relay, c carrier, spec Tunnel) bool {
 	now := r.clock.now()
-	t.relay, t.carrier, t.done, t.idle, t.started = r, c, spec.Done, spec.IdleTimeout, now
+	t.relay, t.carrier, t.done, t.started = r, c, spec.Done, now
+	t.idle, t.prelude = spec.IdleTimeout, spec.Prelude
 	t.heard[client].Store(int64(now))
 	t.heard[backend].Store(int64(now))
 	return r.tunnels.add(t, spec.Group)
@@ -186,6 +192,11 @@ func (t *liveTunnel) lastFrom(side int) time.Duration { return time.Duration(t.h
 
 // lastHeard is when the last byte came from either side.
 func (t *liveTunnel) lastHeard() time.Duration { return max(t.lastFrom(client), t.lastFrom(backend)) }
+
+// unsettled says that the client has yet to begin using the tunnel.
+func (t *liveTunnel) unsettled(now time.Duration) bool {
+	return t.sent[backend].Load() <= t.prelude && t.prelude > 0 && now-t.started < preludeTimeout
+}
 
 func (t *liveTunnel) isEnding() bool {
 	t.mu.Lock()
