@@ -5,6 +5,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/relay"
 )
 
 // access is what the access log will say of a request; it is filled in only if there is one.
@@ -46,6 +48,25 @@ func (x *exchange) logRequest() {
 		slog.Duration("waited", x.access.waited),
 		slog.Duration("took", time.Since(x.access.began)),
 	)
+}
+
+// tunnelLogger returns what writes the line of the request's tunnel once that has ended, or nil if there is no access log.
+func (x *exchange) tunnelLogger() func(relay.Stats) {
+	if x.access.began.IsZero() {
+		return nil
+	}
+	log, backend, sid, client := x.c.p.log, x.decision.Backend.ID(), shortened(x.query.SID), x.from.client
+	return func(s relay.Stats) {
+		log.LogAttrs(context.Background(), slog.LevelInfo, "tunnel ended",
+			slog.String("cause", s.Cause.String()),
+			slog.String("backend", backend),
+			slog.String("sid", sid),
+			slog.String("client", client.String()),
+			slog.Int64("to_client", s.ToClient),
+			slog.Int64("to_backend", s.ToBackend),
+			slog.Duration("took", s.Duration),
+		)
+	}
 }
 
 // shortened returns enough of a sid to tell it from others, but not enough to use it.

@@ -92,7 +92,7 @@ type Config struct {
 	// OnOutcome is told how each attempt at a backend ended, for the client at that address; it must not block. nil:
 	// nobody is.
 	OnOutcome func(b *routing.Backend, o Outcome, client netip.Addr)
-	// AccessLog has every request logged.
+	// AccessLog has every request logged, and the end of every tunnel.
 	AccessLog bool
 	// Logger takes one line per event, never per request but for AccessLog. nil: nothing is logged.
 	Logger *slog.Logger

@@ -29,10 +29,13 @@ func (x *exchange) tunnel() bool {
 	x.up, x.holds = nil, false
 	up.home.forget(up)
 	up.nc.SetDeadline(time.Time{})
-	p, counted := c.p, c.counted
-	done := func(relay.Stats) {
+	p, counted, logEnd := c.p, c.counted, x.tunnelLogger()
+	done := func(s relay.Stats) {
 		hold.Release()
 		p.uncount(counted)
+		if logEnd != nil && s.Cause != 0 { // else it never began
+			logEnd(s)
+		}
 	}
 	err = p.relay.Start(relay.Tunnel{
 		Client:      c.layer,

@@ -7,6 +7,23 @@ import (
 	"github.com/holdfast-proxy/holdfast/proxy"
 )
 
+// TestTheEndOfATunnelIsLogged has a client and a backend speak, and the backend end it.
+func TestTheEndOfATunnelIsLogged(t *testing.T) {
+	t.Parallel()
+	g := startProxy(t, 1, func(cfg *proxy.Config) { cfg.AccessLog = true })
+	c, b := g.tunnel(t)
+	c.send("12345")
+	b.read(5)
+	b.send("123")
+	b.Close()
+	if got := c.rest(); got != "123" {
+		t.Errorf("the client got %q", got)
+	}
+	c.Close()
+	const want = `msg="tunnel ended" cause="backend closed" backend=b0 sid="" client=127.0.0.1 to_client=3 to_backend=5 took=`
+	eventually(t, "the end is logged", func() bool { return strings.Contains(g.log.String(), want) })
+}
+
 // TestLogs sends secrets in every place that could get into a log, with requests that are carried, refused and lost.
 func TestLogs(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -121,7 +122,7 @@ func flags() []cli.Flag {
 		flag(running, "drain-timeout", "TIME", "5m", "how long sessions of a draining backend may stay before they are closed; or never"),
 		flag(running, "drain-rate", "N", "50", "sessions of draining backends closed per second then"),
 		flag(running, "shutdown-timeout", "TIME", "60s", "how long polls and WebSockets may go on after SIGTERM"),
-		flag(running, "access-log", "BOOL", "false", "log every request: where it went, why, and how it ended"),
+		flag(running, "access-log", "BOOL", "false", "log every request, and the end of every WebSocket: where, why, how"),
 		flag(running, "log-format", "FORMAT", "text", "text or json"),
 		flag(running, "log-level", "LEVEL", "info", "debug, info, warn or error"),
 	}
@@ -170,6 +171,23 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 	}
 }
 
+// spelledOut gives the value true to every flag of the kind BOOL that none follows: --sid-tag is --sid-tag=true.
+func spelledOut(args []string) []string {
+	alone := map[string]bool{}
+	for _, f := range flags() {
+		if doc, ok := f.(cli.DocGenerationFlag); ok && strings.HasPrefix(doc.GetUsage(), "`BOOL`") {
+			alone["--"+f.Names()[0]] = true
+		}
+	}
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if alone[arg] && (i+1 == len(args) || strings.HasPrefix(args[i+1], "-")) {
+			args[i] += "=true"
+		}
+	}
+	return args
+}
+
 // refuseUsage turns what the flag parser says into one line.
 func refuseUsage(_ *cli.Context, err error, _ bool) error {
 	text := strings.Replace(err.Error(), "flag provided but not defined: -", "no such flag: --", 1)
@@ -190,8 +208,9 @@ const helpTemplate = `holdfast keeps every Socket.IO session on the backend that
 {{slice .Name 2}}
 {{range .Flags}}{{.}}
 {{end}}{{end}}{{end}}
-TIME is a number with a unit (500ms, 2s, 1h), SIZE one with k, m or g. Every flag can be set in the environment
-(HOLDFAST_LISTEN for --listen; values of repeatable flags separated by spaces). The command line goes first.
+TIME is a number with a unit (500ms, 2s, 1h), SIZE one with k, m or g; BOOL may be left out, and is true then. Every
+flag can be set in the environment (HOLDFAST_LISTEN for --listen; values of repeatable flags separated by spaces). The
+command line goes first.
 `
 
 // flagLine is a flag's line in the help: its name, the kind of its value, what it does, its default.

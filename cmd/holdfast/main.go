@@ -8,7 +8,7 @@ import (
 )
 
 func main() {
-	if err := newApp(os.Stdout, os.Stderr).RunContext(context.Background(), os.Args); err != nil {
+	if err := newApp(os.Stdout, os.Stderr).RunContext(context.Background(), spelledOut(os.Args)); err != nil {
 		fmt.Fprintln(os.Stderr, "holdfast:", err)
 		os.Exit(exitCode(err))
 	}

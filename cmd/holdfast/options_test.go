@@ -20,10 +20,23 @@ func parse(t *testing.T, args ...string) (o options, err error) {
 		o, err = readOptions(c)
 		return err
 	}
-	return o, app.Run(append([]string{"holdfast"}, args...))
+	return o, app.Run(spelledOut(append([]string{"holdfast"}, args...)))
 }
 
 const someBackend = "--backend=http://127.0.0.1:3000"
+
+func TestTrueNeedNotBeSaid(t *testing.T) {
+	for _, args := range [][]string{
+		{someBackend, "--sid-tag", "--access-log"},
+		{someBackend, "--sid-tag", "true", "--access-log=true"},
+		{"--access-log", someBackend, "--sid-tag", "1"},
+	} {
+		o, err := parse(t, args...)
+		if err != nil || !o.proxy.SIDTag || !o.proxy.AccessLog {
+			t.Errorf("%q: %v; sid-tag %v, access-log %v", args, err, o.proxy.SIDTag, o.proxy.AccessLog)
+		}
+	}
+}
 
 func TestWrongValuesAreRefusedInOneLine(t *testing.T) {
 	for args, want := range map[string]string{
