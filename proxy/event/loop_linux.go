@@ -26,10 +26,11 @@ type Loop struct {
 	keeps  bool // it may keep its processor while it waits
 
 	// The rest belongs to the loop's goroutine.
-	events [batchSize]unix.EpollEvent
-	lively bool          // events come so soon after each other that it does
-	now    time.Duration // the clock at the latest batch
-	load   load
+	events  [batchSize]unix.EpollEvent
+	lively  bool          // events come so soon after each other that it does
+	now     time.Duration // the clock at the latest batch
+	yielded time.Duration // when others had their turn
+	load    load
 }
 
 // NewLoop makes a loop, which Run serves and Close gives back. log gets one line for every panic of a handler; clock is
@@ -45,7 +46,7 @@ func NewLoop(log *slog.Logger, clock func() time.Duration, keeps bool) (*Loop, e
 		unix.Close(epoll)
 		return nil, fmt.Errorf("event: eventfd: %w", err)
 	}
-	l := &Loop{log: log, clock: clock, epoll: epoll, bell: bell, keeps: keeps}
+	l := &Loop{log: log, clock: clock, epoll: epoll, bell: bell, keeps: keeps && interruptible()}
 	if err := l.Control(unix.EPOLL_CTL_ADD, bell, unix.EPOLLIN, l.Enter(silent{})); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("event: epoll_ctl: %w", err)
@@ -73,9 +74,22 @@ func (l *Loop) Run() error {
 				l.serve(h, ev.Events)
 			}
 		}
-		l.load.note(l.now, l.clock())
+		end := l.clock()
+		l.load.note(l.now, end)
+		l.yield(end)
 	}
 	return nil
+}
+
+// slice is how long the loop works before others have their turn on its processor. After 10 ms the runtime would see to
+// it, which costs a signal and wakes another thread.
+const slice = 5 * time.Millisecond
+
+func (l *Loop) yield(now time.Duration) {
+	if l.keeps && now-l.yielded >= slice {
+		l.yielded = now
+		goyield()
+	}
 }
 
 // soon is how long the loop keeps its processor while nothing happens.
@@ -85,13 +99,14 @@ const soon = 20 * time.Millisecond
 //
 // While events follow each other soon, it waits in the kernel without a word to the runtime. That saves what the runtime
 // does around a call that blocks, which costs more than to relay a message; its processor is idle meanwhile, and lost to
-// other goroutines. So this is for soon only, and the runtime gets it back at once when it asks for it by a signal, as it
-// does for a collection, and every 10 ms.
+// other goroutines. So this is for soon only. There is no timeout, since on a virtual machine a timer for each wait costs
+// as much as a system call: the runtime asks for the processor by a signal, which ends the wait, when it wants to collect
+// garbage and otherwise every 10 ms.
 func (l *Loop) wait() (int, error) {
 	for {
 		if l.lively {
 			n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events)), batchSize,
-				uintptr(soon.Milliseconds()), 0, 0)
+				^uintptr(0), 0, 0)
 			if e == 0 && n > 0 {
 				return int(n), nil
 			}

@@ -2,6 +2,7 @@ package event
 
 import (
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -75,6 +76,33 @@ func TestAnEventFindsNobodyOnceItsHandlerHasLeft(t *testing.T) {
 		t.Error("the event of the one that was given up reached its heir")
 	}
 	unix.Close(fds[len(b.ready)])
+}
+
+// TestTheOnlyProcessorIsGivenUp has a loop keep the one processor there is, working and waiting: others run all the same.
+func TestTheOnlyProcessorIsGivenUp(t *testing.T) {
+	g := newLoop(t)
+	g.keeps = true
+	s, far, o := g.dial(t)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run() }()
+	for range 100 {
+		for len(o) > 0 {
+			<-o
+		}
+		if _, err := s.TryRead(make([]byte, 10)); err != nil && err != unix.EAGAIN {
+			t.Fatal(err)
+		}
+		if _, err := far.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		o.await(t, In)
+	}
+	runtime.GC()
+	g.Stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestAPanicFailsItsHandlerOnly(t *testing.T) {

@@ -6,8 +6,7 @@ import (
 	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
-// loop is an event loop as tunnels use it. Interest is level-triggered, so that a handler may leave work for the next
-// round.
+// loop is an event loop as tunnels use it.
 type loop struct {
 	*event.Loop
 	relay *Relay

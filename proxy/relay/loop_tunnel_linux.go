@@ -28,8 +28,15 @@ type side struct {
 	deaf bool // it takes nothing any more: what is meant for it is dropped
 }
 
-// otherEvents are those of a descriptor that epoll watches for somebody else as yet.
-const otherEvents = ^uint32(0)
+const (
+	// readEvents are those of a side that is read. Edges (epoll(7), EPOLLET) save epoll a look at the socket after each of
+	// them. Whoever gets one reads until nothing is left, of which a short read is proof enough, unless the end has come.
+	readEvents uint32 = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET&(1<<32-1)
+	// anyEvents are those of a descriptor that epoll watches for somebody else as yet, or is to look at once more.
+	anyEvents = ^uint32(0)
+	// burst is how many times a side is read before others have their turn.
+	burst = 4
+)
 
 // start carries spec if both its connections are plain ones. done is false if it did nothing at all.
 func (l *loop) start(spec Tunnel) (done bool, err error) {
@@ -98,7 +105,7 @@ func (t *loopTunnel) step(s *side, events uint32) (over bool) {
 		t.flush(s)
 	}
 	if s.readable() && events&^unix.EPOLLOUT != 0 {
-		t.pump(s)
+		t.pump(s, events&^(unix.EPOLLIN|unix.EPOLLOUT) != 0)
 	}
 	return t.settle()
 }
@@ -118,18 +125,28 @@ func (t *loopTunnel) settle() (over bool) {
 	return t.shutDown()
 }
 
-// pump moves what s has to the other side.
-func (t *loopTunnel) pump(s *side) {
-	n, err := receive(s.fd, t.loop.buf)
-	switch {
-	case n > 0:
-		t.heard[s.index()].Store(int64(t.loop.Now()))
-		s.other().send(t.loop.buf[:n])
-	case err == 0:
-		t.finished(s)
-	case !again(err):
-		t.failed(s.index() == client)
+// pump moves what s has to the other side; ended says that the end of it, or an error, is among that.
+func (t *loopTunnel) pump(s *side, ended bool) {
+	for range burst {
+		n, err := receive(s.fd, t.loop.buf)
+		switch {
+		case n > 0:
+			t.heard[s.index()].Store(int64(t.loop.Now()))
+			s.other().send(t.loop.buf[:n])
+		case err == 0:
+			t.finished(s)
+			return
+		case !again(err):
+			t.failed(s.index() == client)
+			return
+		case err == unix.EAGAIN:
+			return
+		}
+		if n > 0 && n < len(t.loop.buf) && !ended || !s.readable() {
+			return
+		}
 	}
+	s.events = anyEvents
 }
 
 // finished passes the end of what s sends on to the other side.

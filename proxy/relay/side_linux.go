@@ -58,21 +58,21 @@ func (s *side) sendFIN() {
 	unix.Shutdown(int(s.fd), unix.SHUT_WR)
 }
 
-// register makes epoll report what s waits for now. A side that waits for nothing is taken out altogether, because
-// EPOLLHUP cannot be masked and would be reported over and over.
+// register makes epoll report what s waits for now; what is so already is reported at once. A side that waits for nothing
+// is taken out altogether, because EPOLLHUP cannot be masked.
 func (s *side) register() error {
 	if s.fd < 0 {
 		return nil
 	}
 	var want uint32
 	if s.readable() {
-		want = unix.EPOLLIN
+		want = readEvents
 	}
 	switch {
 	case len(s.queue) > 0:
 		want |= unix.EPOLLOUT
 	case s.tunnel.ending: // the loop is to close it, at once if the client's end has been read already
-		want = unix.EPOLLIN
+		want = readEvents
 	}
 	if want == s.events {
 		return nil

@@ -82,7 +82,7 @@ func closeAll(sides [2]side) {
 func (s *side) take(from *event.Socket, on *event.Loop) error {
 	fd, registered, err := from.Take(on)
 	if s.fd = fd; registered {
-		s.events = otherEvents
+		s.events = anyEvents
 	}
 	return err
 }
