@@ -37,7 +37,7 @@ type acceptor struct {
 // newAcceptor makes an acceptor, if ln is a listener whose connections a loop can carry and there is a loop.
 func (p *Proxy) newAcceptor(ln net.Listener) *acceptor {
 	switch ln.(type) {
-	case *net.TCPListener, *net.UnixListener:
+	case *net.TCPListener, *net.UnixListener, *unpolled:
 	default:
 		return nil
 	}
@@ -157,22 +157,15 @@ func (a *acceptor) register(op int) error {
 // back, and that peers that vanish without a word are found in the end.
 func inherited(fd int) {
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // which fails for a Unix socket, as do the others
-	keepAliveOn(fd)
-}
-
-func keepAliveOn(fd int) {
-	seconds := int(keepAlive.Seconds())
-	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, seconds)
-	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, seconds)
+	event.KeepAlive(fd, keepAlive)
 }
 
 func acceptOnce(ln int) (acceptedSocket, error) {
 	for {
-		fd, sa, err := unix.Accept4(ln, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, peer, err := event.Accept(ln)
 		switch err {
 		case nil:
-			return acceptedSocket{fd, event.AddrPort(sa).Addr()}, nil
+			return acceptedSocket{fd, peer.Addr()}, nil
 		case unix.EINTR, unix.ECONNABORTED: // that one has left before it was accepted
 		default:
 			return acceptedSocket{}, os.NewSyscallError("accept4", err)

@@ -79,7 +79,6 @@ func (u *upstream) connect(to unix.Sockaddr) (fd int, err error) {
 	}
 	if family != unix.AF_UNIX {
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-		keepAliveOn(fd)
 		err = u.bindSource(fd)
 	}
 	if err == nil {
@@ -101,12 +100,8 @@ func (u *upstream) connect(to unix.Sockaddr) (fd int, err error) {
 // isOwn says that the kernel has chosen the address that is dialled for the dialling socket itself, as it may where nobody
 // listens at a port of this machine: such a socket connects to itself, and keeps the backend from listening there again.
 func isOwn(fd int, to unix.Sockaddr) bool {
-	own, err := unix.Getsockname(fd)
-	if err != nil {
-		return false
-	}
-	addr := event.AddrPort(own)
-	return addr.IsValid() && addr == event.AddrPort(to)
+	own := event.LocalAddr(fd)
+	return own.IsValid() && own == event.AddrPort(to)
 }
 
 func isInProgress(err error) bool {

@@ -5,8 +5,11 @@ import (
 	"net"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-proxy/holdfast/proxy/relay"
 )
 
 func option(t *testing.T, fd, level, name int) int {
@@ -24,13 +27,25 @@ func TestBackendsThatVanishAreFoundInTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	u := &upstream{network: "tcp", addr: ln.Addr().String(), dialer: &net.Dialer{}}
-	to, _ := u.sockaddr()
-	fd, err := u.connect(to)
+	r, err := relay.New(relay.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(fd)
+	defer r.Close()
+	u := &upstream{network: "tcp", addr: ln.Addr().String(), dialer: &net.Dialer{}, loops: r.Loops()}
+	c := &upConn{home: u}
+	if err := u.dialNow(c); err != nil {
+		t.Fatal(err)
+	}
+	defer c.own.Close()
+	fd := 0
+	raw, _ := c.own.SyscallConn()
+	raw.Control(func(own uintptr) { fd = int(own) })
+	c.probe(time.Minute)
+	if option(t, fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE) != 0 {
+		t.Error("keep-alive probes where the silence of a minute is the end")
+	}
+	c.probe(time.Hour)
 	if option(t, fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE) == 0 || option(t, fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE) != 30 {
 		t.Error("no keep-alive probes after 30 s")
 	}

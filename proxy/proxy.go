@@ -108,13 +108,16 @@ func (p *Proxy) Serve(ln net.Listener) error {
 			p.admitConn(acceptedConn{nc})
 		case p.draining.Load():
 			return ErrShutdown
-		case errors.Is(err, net.ErrClosed):
+		case errors.Is(err, net.ErrClosed), errors.Is(err, errNoLoop):
 			return acceptFailed(ln, err)
 		default:
 			pause = p.pauseAccept(pause, err)
 		}
 	}
 }
+
+// errNoLoop is why a listener of Unpolled accepts nothing by itself.
+var errNoLoop = errors.New("only an event loop can wait for it, and there is none")
 
 func acceptFailed(ln net.Listener, err error) error {
 	return fmt.Errorf("proxy: accept on %s: %w", ln.Addr(), err)

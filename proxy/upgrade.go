@@ -25,10 +25,11 @@ func (x *exchange) tunnel() bool {
 	if !x.c.handOver() {
 		return false
 	}
-	up, c, hold := x.up, x.c, x.decision.Hold
+	up, c, hold, patience := x.up, x.c, x.decision.Hold, x.tunnelTimeout()
 	x.up, x.holds = nil, false
 	up.home.forget(up)
 	up.nc.SetDeadline(time.Time{})
+	up.probe(patience)
 	p, counted, logEnd := c.p, c.counted, x.tunnelLogger()
 	done := func(s relay.Stats) {
 		hold.Release()
@@ -42,7 +43,7 @@ func (x *exchange) tunnel() bool {
 		Backend:     up.layer,
 		ToClient:    append(c.unsent, up.buffered()...),
 		ToBackend:   c.buffered(),
-		IdleTimeout: x.tunnelTimeout(),
+		IdleTimeout: patience,
 		Prelude:     x.prelude(),
 		Group:       x.decision.Backend,
 		Done:        done,
@@ -83,6 +84,16 @@ func (x *exchange) prelude() int64 {
 		return 0
 	}
 	return probeBytes
+}
+
+// patient is how long a tunnel may be silent without TCP's probing whether its backend is still there.
+const patient = 2 * time.Minute
+
+// probe has TCP find a backend that has vanished, if it may be silent for so long.
+func (c *upConn) probe(silent time.Duration) {
+	if own, ok := c.nc.(interface{ KeepAlive(time.Duration) }); ok && silent > patient { // others are probed since the dial
+		own.KeepAlive(keepAlive)
+	}
 }
 
 // tunnelTimeout is how long a tunnel may be silent: the server pings within the session's times.

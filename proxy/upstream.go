@@ -24,7 +24,7 @@ const (
 	idleLifePinned = 1500 * time.Millisecond
 	// idlePerBackend bounds how many idle connections are kept for each backend.
 	idlePerBackend = 256
-	// keepAlive is the interval of TCP's own probes: a tunnel may be silent for an hour.
+	// keepAlive is the interval of TCP's own probes, for clients and for tunnels that may be silent for an hour.
 	keepAlive = 30 * time.Second
 	// keepAliveMargin is how much earlier than its backend this proxy lets go of an idle connection.
 	keepAliveMargin = time.Second

@@ -66,6 +66,11 @@ func (g *rig) start(t testing.TB, cfg proxy.Config) {
 		t.Fatal(err)
 	}
 	ln := listen(t)
+	if loops > 0 {
+		if ln, err = proxy.Unpolled(ln); err != nil {
+			t.Fatal(err)
+		}
+	}
 	g.addr = ln.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- g.proxy.Serve(ln) }()

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/holdfast-proxy/holdfast/cmd/holdfast/internal/handover"
+	"github.com/holdfast-proxy/holdfast/proxy"
 )
 
 // entrances are the sockets that this process listens on. Those that it has from a running holdfast are shared with that
@@ -58,6 +59,15 @@ func (h *holdfast) listenAs(e *entrances, purpose, addr string) (net.Listener, e
 			return nil, err
 		}
 		s.Listener = ln
+	}
+	if purpose == listenSocket {
+		ln, err := proxy.Unpolled(s.Listener)
+		if err != nil {
+			s.Close()
+			return nil, err
+		}
+		s.Listener = ln
+		s.removePath(!found)
 	}
 	s.name = purpose + " " + addr
 	e.sockets = append(e.sockets, s)

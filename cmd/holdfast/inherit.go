@@ -26,7 +26,7 @@ type socket struct {
 
 // removePath says whether the path of a unix socket goes when it is closed here.
 func (s *socket) removePath(yes bool) {
-	if u, ok := s.Listener.(*net.UnixListener); ok {
+	if u, ok := s.Listener.(interface{ SetUnlinkOnClose(bool) }); ok {
 		u.SetUnlinkOnClose(yes && !s.systemd)
 	}
 }

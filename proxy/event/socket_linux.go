@@ -328,6 +328,14 @@ func (s *Socket) Err() error {
 	return os.NewSyscallError("connect", err)
 }
 
+// KeepAlive has the kernel probe a silent peer so often.
+func (s *Socket) KeepAlive(every time.Duration) {
+	if s.enter() {
+		KeepAlive(s.fd, every)
+		s.leave()
+	}
+}
+
 // SetLinger has Close send an RST at once, as net.TCPConn's does for zero seconds.
 func (s *Socket) SetLinger(seconds int) error {
 	if !s.enter() {
