@@ -26,7 +26,6 @@ type Proxy struct {
 	log   *slog.Logger
 	relay *relay.Relay
 	wheel *event.Wheel // of the connections that nobody has
-	began time.Time
 
 	upstreams sync.Map // *routing.Backend → *upstream
 	searches  searches
@@ -66,14 +65,13 @@ func New(cfg Config) (*Proxy, error) {
 		cfg:       cfg,
 		log:       cfg.Logger,
 		relay:     r,
-		began:     time.Now(),
 		listeners: make(map[net.Listener]*acceptor),
 		conns:     make(map[*conn]struct{}),
 		closing:   make(chan struct{}),
 		stop:      make(chan struct{}),
 		searches:  searches{bySID: make(map[string]*search)},
 	}
-	p.wheel = event.NewWheel(p.now, time.After)
+	p.wheel = r.Wheel()
 	p.seekGate = newGate(cfg.SeekRate, p.stop)
 	p.room = newRoom(p)
 	p.drains.init()
@@ -85,8 +83,8 @@ func New(cfg Config) (*Proxy, error) {
 	return p, nil
 }
 
-// now is the time since the proxy was built.
-func (p *Proxy) now() time.Duration { return time.Since(p.began) }
+// now is the time that the wheel goes by.
+func (p *Proxy) now() time.Duration { return p.relay.Now() }
 
 // Serve accepts clients from ln until Shutdown, and then returns ErrShutdown, or until somebody closes ln; ln is closed
 // when it returns. It may run for several listeners at once.
@@ -146,7 +144,6 @@ func (p *Proxy) adopt(ln net.Listener) bool {
 	if !p.begun {
 		p.begun = true
 		p.work.Go(p.sweep)
-		p.work.Go(func() { p.wheel.Run(p.stop) })
 		p.work.Go(p.retire)
 		go p.runRelay() // ended and waited for by relay.Close
 	}

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Accept and LocalAddr cannot block. They tell the runtime nothing and ask the kernel for the address only, where those of
-// package unix do more.
+// The calls here, but for KeepAlive, are made for every connection. None can block, so they tell the runtime nothing, as those
+// of package unix do, and ask the kernel for no more than is wanted.
 
 // Accept accepts from a non-blocking listening socket. The new one is non-blocking too; peer is the zero value for a Unix
 // socket's.
@@ -22,6 +22,17 @@ func Accept(ln int) (fd int, peer netip.AddrPort, err error) {
 		return -1, netip.AddrPort{}, e
 	}
 	return int(n), addrPort(&sa), nil
+}
+
+// CloseFD closes a descriptor.
+func CloseFD(fd int) { unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
+
+// ShutdownWrite sends a socket's FIN.
+func ShutdownWrite(fd int) error {
+	if _, _, e := unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0); e != 0 {
+		return e
+	}
+	return nil
 }
 
 // LocalAddr returns a socket's own address; the zero value for a Unix socket's.

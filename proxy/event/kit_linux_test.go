@@ -131,7 +131,7 @@ func connection(t *testing.T) (fd int, far *net.TCPConn) {
 // watched is how many descriptors the loop's epoll instance watches, as the kernel tells it.
 func (g *rig) watched(t *testing.T) int {
 	t.Helper()
-	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", g.Descriptor()))
+	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", g.epoll))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -172,9 +172,6 @@ func (l *Loop) Control(op, fd int, events uint32, t Token) error {
 	return nil
 }
 
-// Descriptor is the epoll instance, as /proc/self/fdinfo knows it.
-func (l *Loop) Descriptor() int { return l.epoll }
-
 // WhileOpen calls fn unless the loop is closed; its descriptors stay open meanwhile.
 func (l *Loop) WhileOpen(fn func()) { l.table.whileUp(fn) }
 

@@ -287,7 +287,7 @@ func (s *Socket) Close() error {
 // drop closes the descriptor, once: whoever was the last to leave and whoever closed may both get here.
 func (s *Socket) drop() {
 	if s.loop.Leave(s.token) {
-		unix.Close(s.fd) // the only descriptor of the socket, so epoll forgets it too
+		CloseFD(s.fd) // the only descriptor of the socket, so epoll forgets it too
 	}
 }
 
@@ -312,7 +312,7 @@ func (s *Socket) CloseWrite() error {
 		return net.ErrClosed
 	}
 	defer s.leave()
-	return os.NewSyscallError("shutdown", unix.Shutdown(s.fd, unix.SHUT_WR))
+	return os.NewSyscallError("shutdown", ShutdownWrite(s.fd))
 }
 
 // Err returns why the socket has failed, and how a connect that was under way has ended; nil: it has not, or well.

@@ -178,6 +178,13 @@ func (r *Relay) closeLoops() {
 // are none where goroutines carry everything.
 func (r *Relay) Loops() []*event.Loop { return r.shared }
 
+// Wheel returns the wheel that keeps the relay's deadlines, for others to put theirs on; it turns while Run runs. Now is the
+// clock that it goes by.
+func (r *Relay) Wheel() *event.Wheel { return r.wheel }
+
+// Now is the time since some beginning.
+func (r *Relay) Now() time.Duration { return r.clock.now() }
+
 // Start begins to carry t and returns without waiting for either side. It takes both connections over, also when it
 // fails: the caller must neither use nor close them afterwards, and must have stopped every Watch on them before. The
 // sockets' options stay as the caller set them. Done is called if, and only if, Start returned nil.

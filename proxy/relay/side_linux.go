@@ -1,6 +1,10 @@
 package relay
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
+)
 
 func (s *side) index() int {
 	if s == &s.tunnel.sides[client] {
@@ -55,11 +59,11 @@ func (s *side) sendFIN() {
 		return
 	}
 	s.shut = true
-	unix.Shutdown(int(s.fd), unix.SHUT_WR)
+	event.ShutdownWrite(int(s.fd))
 }
 
 // register makes epoll report what s waits for now; what is so already is reported at once. A side that waits for nothing
-// is taken out altogether, because EPOLLHUP cannot be masked.
+// stays where it is: there is an edge for each thing that happens to it, and no more.
 func (s *side) register() error {
 	if s.fd < 0 {
 		return nil
@@ -70,19 +74,20 @@ func (s *side) register() error {
 	}
 	switch {
 	case len(s.queue) > 0:
-		want |= unix.EPOLLOUT
+		want |= writeEvents
 	case s.tunnel.ending: // the loop is to close it, at once if the client's end has been read already
 		want = readEvents
 	}
 	if want == s.events {
 		return nil
 	}
+	if want == 0 {
+		s.events = anyEvents
+		return nil
+	}
 	op := unix.EPOLL_CTL_MOD
-	switch {
-	case s.events == 0:
+	if s.events == 0 {
 		op = unix.EPOLL_CTL_ADD
-	case want == 0:
-		op = unix.EPOLL_CTL_DEL
 	}
 	s.events = want
 	return s.tunnel.loop.Control(op, int(s.fd), want, s.token)
@@ -94,6 +99,6 @@ func (s *side) close() {
 		return
 	}
 	s.tunnel.loop.Leave(s.token)
-	unix.Close(int(s.fd)) // the only descriptor of the socket, so epoll forgets it too
+	event.CloseFD(int(s.fd)) // the only descriptor of the socket, so epoll forgets it too
 	s.fd, s.events = -1, 0
 }
