@@ -220,15 +220,17 @@ func (u *upstream) dial(c *upConn, timeout time.Duration) error {
 	return nil
 }
 
-// lose closes an idle connection that its backend has closed, or on which it has spoken unasked.
+// lose closes an idle connection that its backend has closed, or on which it has spoken unasked. What the loop has heard may
+// also be the last reply, which somebody else has read meanwhile.
 func (u *upstream) lose(c *upConn) {
 	u.mu.Lock()
 	i := slices.Index(u.idle, c)
-	if i >= 0 {
+	lost := i >= 0 && !c.quiet()
+	if lost {
 		u.idle = slices.Delete(u.idle, i, i+1)
 	}
 	u.mu.Unlock()
-	if i >= 0 {
+	if lost {
 		c.close()
 	}
 }

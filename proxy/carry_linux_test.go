@@ -1,0 +1,72 @@
+package proxy
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/holdfast-proxy/holdfast/routing"
+)
+
+// restingConn returns a client's connection that waits for its next request.
+func restingConn(t *testing.T) (c *conn, client net.Conn) {
+	t.Helper()
+	pool, sessions := routing.NewPool(routing.PoolConfig{}), routing.NewSessions(routing.SessionsConfig{})
+	router, err := routing.NewRouter(routing.Config{Pool: pool, Sessions: sessions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(Config{Pool: pool, Router: router, Sessions: sessions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- p.Serve(ln) }()
+	t.Cleanup(func() {
+		p.Shutdown(t.Context())
+		<-served
+	})
+	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	untilTrue(t, func() bool {
+		p.eachConn(func(one *conn) { c = one })
+		return c != nil && c.state.Load() == resting
+	})
+	return c, client
+}
+
+func untilTrue(t *testing.T, holds func() bool) {
+	t.Helper()
+	for late := time.Now().Add(30 * time.Second); !holds(); <-time.After(time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatal("not in half a minute")
+		}
+	}
+}
+
+// TestTheWheelEndsOnlyWhatIsDue calls a connection back early, late, and late for a wait that is over.
+func TestTheWheelEndsOnlyWhatIsDue(t *testing.T) {
+	c, client := restingConn(t)
+	c.Due()
+	if c.state.Load() != resting || c.scheduled.Load() != c.due.Load() {
+		t.Error("called back early, it does not go on waiting")
+	}
+	if !c.claim(resting) {
+		t.Fatal("nobody sends anything, yet somebody has the connection")
+	}
+	c.giveUp(nil, nil)
+	untilTrue(t, func() bool { return c.state.Load() == resting })
+	c.due.Store(int64(c.p.now()))
+	c.Due()
+	client.SetReadDeadline(time.Now().Add(30 * time.Second))
+	if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the client got %v, want the connection closed", err)
+	}
+}
