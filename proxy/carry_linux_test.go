@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-proxy/holdfast/proxy/event"
+	"github.com/holdfast-proxy/holdfast/proxy/relay"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
 
@@ -68,5 +70,45 @@ func TestTheWheelEndsOnlyWhatIsDue(t *testing.T) {
 	client.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if _, err := client.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the client got %v, want the connection closed", err)
+	}
+}
+
+// TestAnIdleConnectionIsLostOnlyWhenItsBackendSpeaks has the loop hear of a reply that was read already, and then of something
+// that was not asked for.
+func TestAnIdleConnectionIsLostOnlyWhenItsBackendSpeaks(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	r, err := relay.New(relay.Config{}) // its loop is served by nobody
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	u := &upstream{network: "tcp", addr: ln.Addr().String(), dialer: &net.Dialer{}, loops: r.Loops()}
+	c := &upConn{home: u}
+	if err := u.dialNow(c); err != nil {
+		t.Fatal(err)
+	}
+	backend, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backend.Close()
+	u.idle = []*upConn{c}
+	c.Edge(&c.own, event.In)
+	if len(u.idle) != 1 {
+		t.Fatal("lost, though the backend has said nothing")
+	}
+	if _, err := backend.Write([]byte("HTTP/1.1 408 Request Timeout\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	untilTrue(t, func() bool {
+		c.Edge(&c.own, event.In)
+		return len(u.idle) == 0
+	})
+	if _, err := c.own.Write([]byte("x")); err != net.ErrClosed {
+		t.Errorf("writing to it: %v, want it closed", err)
 	}
 }
