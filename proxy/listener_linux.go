@@ -33,7 +33,11 @@ func Unpolled(ln net.Listener) (net.Listener, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	return &unpolled{addr: ln.Addr(), fd: own}, ln.Close()
+	if err := ln.Close(); err != nil {
+		unix.Close(own)
+		return nil, err
+	}
+	return &unpolled{addr: ln.Addr(), fd: own}, nil
 }
 
 // unpolled is a listening socket and its only user. It is its own syscall.RawConn, of which only Control works.

@@ -178,8 +178,8 @@ func (r *Relay) closeLoops() {
 // are none where goroutines carry everything.
 func (r *Relay) Loops() []*event.Loop { return r.shared }
 
-// Wheel returns the wheel that keeps the relay's deadlines, for others to put theirs on; it turns while Run runs. Now is the
-// clock that it goes by.
+// Wheel returns the wheel that keeps the relay's deadlines, for others to put theirs on. It goes by Now, and turns while Run
+// runs.
 func (r *Relay) Wheel() *event.Wheel { return r.wheel }
 
 // Now is the time since some beginning.
