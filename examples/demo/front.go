@@ -13,8 +13,9 @@ import (
 
 // drainTimeout is how long an instance that is being replaced may finish what it
 // has: enough for every waiting poll to be answered by the server's next ping,
-// after which the client's next poll reaches the new instance.
-const drainTimeout = pingInterval + 2*time.Second
+// after which the client's next poll reaches the new instance. Polls that still
+// wait in the last fifth of it are ended.
+const drainTimeout = pingInterval + 4*time.Second
 
 // errBusy says that a restart is already under way.
 var errBusy = errors.New("holdfast is already restarting")
