@@ -71,7 +71,8 @@ func (r *restartRow) check(t *testing.T, tagged bool) {
 	}
 	f := r.proxy.figures(t)
 	searches := f.Searches.Begun
-	if want := r.count * count(!tagged || r.eio == 3); searches != want {
+	// A request that was about to join the search for its sid when that ended begins another.
+	if want := r.count * count(!tagged || r.eio == 3); searches < want || searches > want+want/10 {
 		t.Errorf("%s: %d searches for %d sessions, want %d", r.name, searches, r.count, want)
 	}
 	if f.perSearch() > float64(2*len(r.backends)) {
