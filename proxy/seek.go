@@ -73,6 +73,11 @@ func (x *exchange) rest(s *search) {
 // member waits in its place.
 func (x *exchange) openSearch(s *search) {
 	p := x.c.p
+	if d, err := p.cfg.Router.Route(x.routingRequest()); err == nil { // an earlier search has just found the owner
+		d.Hold.Release()
+		s.prove(d.Backend)
+		return
+	}
 	x.opening = true
 	passed := p.seekGate.enter(x.from.client, x.c.watchLeaving)
 	x.opening = false

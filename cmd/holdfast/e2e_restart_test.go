@@ -71,8 +71,7 @@ func (r *restartRow) check(t *testing.T, tagged bool) {
 	}
 	f := r.proxy.figures(t)
 	searches := f.Searches.Begun
-	// A request that was about to join the search for its sid when that ended begins another.
-	if want := r.count * count(!tagged || r.eio == 3); searches < want || searches > want+want/10 {
+	if want := r.count * count(!tagged || r.eio == 3); searches != want {
 		t.Errorf("%s: %d searches for %d sessions, want %d", r.name, searches, r.count, want)
 	}
 	if f.perSearch() > float64(2*len(r.backends)) {
