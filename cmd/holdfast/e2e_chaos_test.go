@@ -33,6 +33,9 @@ func TestChaos(t *testing.T) {
 	c := &chaos{dice: rand.New(rand.NewPCG(seed, 0)), backends: startBackends(t, "js4", 3, "--ping-interval", "2000")}
 	c.proxy = startInherited(t, c.backends, endsWithin(), "--drain-rate", "200",
 		"--health-interval", "500ms", "--health-timeout", "1s", "--slow-start", "3s")
+	for _, b := range c.backends {
+		c.proxy.waitLog(t, 30*time.Second, "backend up", fields{"backend": b.id})
+	}
 	before := c.proxy.remains(t)
 	c.startClients(t)
 	c.rage(t, inForm(6*time.Second, 5*time.Minute))

@@ -136,7 +136,7 @@ func (c *chaos) leave(t *testing.T, before remains) {
 }
 
 func (r remains) within(before remains) bool {
-	const comeAndGo = 16 // those of checks and of questions such as this one; there are more once a backend has been replaced
+	const comeAndGo = 8 // those of checks and of questions such as this one
 	known := inForm(0, r.Sessions.Proven+r.Sessions.Unproven)
 	for _, b := range r.Backends {
 		known += b.InFlight + inForm(0, b.Sessions)
