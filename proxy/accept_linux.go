@@ -147,7 +147,7 @@ func (a *acceptor) register(op int) error {
 	err := error(net.ErrClosed)
 	a.loop.WhileOpen(func() {
 		a.raw.Control(func(fd uintptr) {
-			err = a.loop.Control(op, int(fd), unix.EPOLLIN|unix.EPOLLET&0xffffffff, a.token)
+			err = a.loop.Control(op, int(fd), unix.EPOLLIN|event.EdgeTriggered, a.token)
 		})
 	})
 	return err

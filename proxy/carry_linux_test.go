@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy/event"
-	"github.com/holdfast-proxy/holdfast/proxy/relay"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
 
@@ -76,21 +75,8 @@ func TestTheWheelEndsOnlyWhatIsDue(t *testing.T) {
 // TestAnIdleConnectionIsLostOnlyWhenItsBackendSpeaks has the loop hear of a reply that was read already, and then of something
 // that was not asked for.
 func TestAnIdleConnectionIsLostOnlyWhenItsBackendSpeaks(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	r, err := relay.New(relay.Config{}) // its loop is served by nobody
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	u := &upstream{network: "tcp", addr: ln.Addr().String(), dialer: &net.Dialer{}, loops: r.Loops()}
-	c := &upConn{home: u}
-	if err := u.dialNow(c); err != nil {
-		t.Fatal(err)
-	}
+	c, ln := dialled(t)
+	u := c.home
 	backend, err := ln.Accept()
 	if err != nil {
 		t.Fatal(err)

@@ -147,14 +147,9 @@ func (u *upstream) dialNamed(c *upConn, timeout time.Duration) error {
 		return err
 	}
 	defer nc.Close()
-	raw, err := nc.(syscall.Conn).SyscallConn()
+	fd, err := event.Duplicate(nc.(syscall.Conn))
 	if err != nil {
 		return err
-	}
-	fd := -1
-	raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
-	if err != nil {
-		return os.NewSyscallError("fcntl", err)
 	}
 	return c.adopt(pickLoop(u.loops), fd)
 }

@@ -21,23 +21,29 @@ func option(t *testing.T, fd, level, name int) int {
 	return n
 }
 
-func TestBackendsThatVanishAreFoundInTheEnd(t *testing.T) {
+// dialled returns a connection to a backend on a loop that nobody serves, and where the backend accepts it.
+func dialled(t *testing.T) (*upConn, net.Listener) {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
+	t.Cleanup(func() { ln.Close() })
 	r, err := relay.New(relay.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
-	u := &upstream{network: "tcp", addr: ln.Addr().String(), dialer: &net.Dialer{}, loops: r.Loops()}
-	c := &upConn{home: u}
-	if err := u.dialNow(c); err != nil {
+	t.Cleanup(func() { r.Close() })
+	c := &upConn{home: &upstream{network: "tcp", addr: ln.Addr().String(), dialer: &net.Dialer{}, loops: r.Loops()}}
+	if err := c.home.dialNow(c); err != nil {
 		t.Fatal(err)
 	}
-	defer c.own.Close()
+	t.Cleanup(func() { c.own.Close() })
+	return c, ln
+}
+
+func TestBackendsThatVanishAreFoundInTheEnd(t *testing.T) {
+	c, _ := dialled(t)
 	fd := 0
 	raw, _ := c.own.SyscallConn()
 	raw.Control(func(own uintptr) { fd = int(own) })

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
 // Unpolled takes ln over, a TCP or Unix listener, and returns a listener at the same socket that the runtime's poller does
@@ -22,16 +24,9 @@ func Unpolled(ln net.Listener) (net.Listener, error) {
 	default:
 		return ln, nil
 	}
-	raw, err := ln.(syscall.Conn).SyscallConn()
+	own, err := event.Duplicate(ln.(syscall.Conn))
 	if err != nil {
 		return nil, err
-	}
-	own := -1
-	if ctl := raw.Control(func(fd uintptr) { own, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) }); ctl != nil {
-		return nil, ctl
-	}
-	if err != nil {
-		return nil, os.NewSyscallError("fcntl", err)
 	}
 	if err := ln.Close(); err != nil {
 		unix.Close(own)

@@ -1,14 +1,18 @@
 package event
 
 import (
+	"cmp"
+	"encoding/binary"
 	"net/netip"
+	"os"
+	"syscall"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// The calls here, but for KeepAlive, are made for every connection. None can block, so they tell the runtime nothing, as those
+// Accept, CloseFD, ShutdownWrite and LocalAddr are called for every connection. None can block, so they tell the runtime nothing, as those
 // of package unix do, and ask the kernel for no more than is wanted.
 
 // Accept accepts from a non-blocking listening socket. The new one is non-blocking too; peer is the zero value for a Unix
@@ -50,18 +54,29 @@ func addrPort(sa *unix.RawSockaddrAny) netip.AddrPort {
 	switch sa.Addr.Family {
 	case unix.AF_INET:
 		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(sa))
-		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), swapped(in.Port))
+		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), port(&in.Port))
 	case unix.AF_INET6:
 		in := (*unix.RawSockaddrInet6)(unsafe.Pointer(sa))
-		return netip.AddrPortFrom(netip.AddrFrom16(in.Addr).Unmap(), swapped(in.Port))
+		return netip.AddrPortFrom(netip.AddrFrom16(in.Addr).Unmap(), port(&in.Port))
 	}
 	return netip.AddrPort{}
 }
 
-// swapped reads a port in network byte order.
-func swapped(port uint16) uint16 {
-	p := (*[2]byte)(unsafe.Pointer(&port))
-	return uint16(p[0])<<8 | uint16(p[1])
+// port reads a port in network byte order.
+func port(raw *uint16) uint16 { return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(raw))[:]) }
+
+// Duplicate returns another descriptor of a connection's or listener's socket: the runtime's poller knows only the first, for
+// as long as that is open.
+func Duplicate(c syscall.Conn) (fd int, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	closed := raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
+	if err = cmp.Or(closed, os.NewSyscallError("fcntl", err)); err != nil {
+		return -1, err
+	}
+	return fd, nil
 }
 
 // KeepAlive has the kernel probe a silent peer so often (tcp(7)), in whole seconds.

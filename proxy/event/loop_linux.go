@@ -13,6 +13,9 @@ import (
 
 const batchSize = 256 // events per look at epoll
 
+// EdgeTriggered is unix.EPOLLET, which is a negative number there.
+const EdgeTriggered uint32 = unix.EPOLLET & (1<<32 - 1)
+
 // Loop is one epoll instance and the goroutine that serves it. Descriptors may be registered and given up from any
 // goroutine: an event that was fetched before its descriptor was given up finds no handler, even if the kernel has
 // handed the number out again.

@@ -36,7 +36,7 @@ func (g *rig) readable(t *testing.T, h Handler) (fd int, tok Token) {
 		t.Fatal(err)
 	}
 	tok = g.Enter(h)
-	if err := g.Control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|unix.EPOLLET&0xffffffff, tok); err != nil {
+	if err := g.Control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|EdgeTriggered, tok); err != nil {
 		t.Fatal(err)
 	}
 	return fd, tok
@@ -57,7 +57,7 @@ func TestAnEventFindsNobodyOnceItsHandlerHasLeft(t *testing.T) {
 			if again != fds[i] {
 				t.Logf("descriptor %d was not used again but %d", fds[i], again)
 			}
-			g.Control(unix.EPOLL_CTL_ADD, again, unix.EPOLLIN|unix.EPOLLET&0xffffffff, g.Enter(heir))
+			g.Control(unix.EPOLL_CTL_ADD, again, unix.EPOLLIN|EdgeTriggered, g.Enter(heir))
 			t.Cleanup(func() { unix.Close(again) })
 			far.Write([]byte("for the heir"))
 			g.Stop()

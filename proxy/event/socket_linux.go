@@ -54,7 +54,7 @@ func NewSocket(l *Loop, fd int, s *Socket, owner Owner) error {
 	s.token = l.Enter(s)
 	err := error(net.ErrClosed)
 	l.WhileOpen(func() {
-		err = l.Control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET&0xffffffff, s.token)
+		err = l.Control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|EdgeTriggered, s.token)
 	})
 	if err != nil {
 		l.Leave(s.token)

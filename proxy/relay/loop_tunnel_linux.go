@@ -31,8 +31,8 @@ type side struct {
 const (
 	// readEvents are those of a side that is read. Edges (epoll(7), EPOLLET) save epoll a look at the socket after each of
 	// them. Whoever gets one reads until nothing is left, of which a short read is proof enough, unless the end has come.
-	readEvents  uint32 = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET&(1<<32-1)
-	writeEvents uint32 = unix.EPOLLOUT | unix.EPOLLET&(1<<32-1)
+	readEvents  uint32 = unix.EPOLLIN | unix.EPOLLRDHUP | event.EdgeTriggered
+	writeEvents uint32 = unix.EPOLLOUT | event.EdgeTriggered
 	// anyEvents are those of a descriptor that epoll watches for other reasons as yet, or is to look at once more.
 	anyEvents = ^uint32(0)
 	// burst is how many times a side is read before others have their turn.

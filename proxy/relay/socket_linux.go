@@ -54,10 +54,12 @@ func descriptors(t Tunnel, on *event.Loop) (sides [2]side, ok bool, err error) {
 		if _, taken := c.(*event.Socket); taken {
 			continue
 		}
-		if sides[i].fd, ok = duplicate(c); !ok {
+		fd, err := event.Duplicate(c.(syscall.Conn))
+		if err != nil {
 			closeAll(sides)
 			return sides, false, nil
 		}
+		sides[i].fd = int32(fd)
 	}
 	for i, c := range conns {
 		if s, taken := c.(*event.Socket); taken {
@@ -93,18 +95,4 @@ func plain(c net.Conn) bool {
 		return true
 	}
 	return false
-}
-
-// duplicate returns a descriptor of the connection's socket, by the side of its own.
-func duplicate(c net.Conn) (fd int32, ok bool) {
-	raw, err := c.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return -1, false
-	}
-	raw.Control(func(own uintptr) {
-		var n int
-		n, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0)
-		fd = int32(n)
-	})
-	return fd, fd >= 0 && err == nil
 }
