@@ -19,6 +19,9 @@ const (
 	ReadSize      = loopReadSize
 )
 
+// Began reports whether Run has begun.
+func (r *Relay) Began() bool { return r.began.Load() }
+
 // DrainPlan is a Drain whose rounds the test calls.
 type DrainPlan struct{ d drain }
 

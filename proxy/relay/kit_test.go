@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -99,8 +100,12 @@ func newIdleKit(t testing.TB, l lane) *kit {
 	return k
 }
 
+// run returns once the relay runs: one that is closed before says so.
 func (k *kit) run(ctx context.Context) {
 	go func() { k.ran <- k.relay.Run(ctx) }()
+	for !k.relay.Began() {
+		runtime.Gosched()
+	}
 }
 
 func (k *kit) close() {

@@ -11,6 +11,7 @@ type loop struct {
 	*event.Loop
 	relay *Relay
 	buf   []byte // every read goes here first; belongs to the loop's goroutine
+	pipe  pipe   // for those that have much to say
 }
 
 func newLoop(r *Relay, l *event.Loop) *loop {
@@ -21,4 +22,10 @@ func newLoop(r *Relay, l *event.Loop) *loop {
 func (l *loop) has(c net.Conn) bool {
 	s, ok := c.(*event.Socket)
 	return ok && s.Loop() == l.Loop
+}
+
+// Close gives the loop's descriptors back, after Run has ended.
+func (l *loop) Close() {
+	l.pipe.close()
+	l.Loop.Close()
 }

@@ -1,12 +1,15 @@
 package relay
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // pairOf returns both ends of a TCP connection.
@@ -58,6 +61,56 @@ func TestASideThatIsNotReadCostsNothing(t *testing.T) {
 	backendEnd.Close()
 	if s := <-done; s.Cause != ClientFailed {
 		t.Error("ended because of", s.Cause)
+	}
+}
+
+// TestMuchIsMovedWithAndWithoutAPipe moves what splice(2) is for, also where there is no descriptor left for its pipe.
+func TestMuchIsMovedWithAndWithoutAPipe(t *testing.T) {
+	for name, want := range map[string]bool{"with a pipe": true, "no descriptors": false} {
+		t.Run(name, func(t *testing.T) {
+			r, err := New(Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			near, clientEnd := pairOf(t)
+			backendNear, backendEnd := pairOf(t)
+			opened := make(chan bool, 1)
+			r.Start(Tunnel{Client: near, Backend: backendNear, Done: func(Stats) { opened <- r.loops[0].pipe.open }})
+			if !want {
+				withoutDescriptors(t)
+			}
+			go r.Run(t.Context())
+			sent := make([]byte, 4<<20)
+			for i := range sent {
+				sent[i] = byte(i >> 9)
+			}
+			go func() {
+				clientEnd.Write(sent)
+				clientEnd.CloseWrite()
+			}()
+			got, err := io.ReadAll(backendEnd)
+			if err != nil || !bytes.Equal(got, sent) {
+				t.Errorf("%d bytes of %d arrived, or not as they were: %v", len(got), len(sent), err)
+			}
+			backendEnd.Close()
+			if got := <-opened; got != want {
+				t.Errorf("a pipe was opened: %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+// withoutDescriptors has the process open no more of them until the test ends.
+func withoutDescriptors(t *testing.T) {
+	t.Helper()
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Setrlimit(unix.RLIMIT_NOFILE, &old) })
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Max: old.Max}); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -18,5 +18,6 @@ func (*loop) start(Tunnel) (bool, error)          { return false, errors.ErrUnsu
 func (*loop) has(net.Conn) bool                   { return false }
 func (*loop) watch(*Watch, syscall.RawConn) error { return errors.ErrUnsupported }
 func (*loop) unwatch(*Watch)                      {}
+func (*loop) Close()                              {}
 
 type registration struct{}

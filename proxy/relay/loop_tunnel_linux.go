@@ -26,6 +26,7 @@ type side struct {
 	eof  bool // nothing more comes from it
 	shut bool // its FIN is sent
 	deaf bool // it takes nothing any more: what is meant for it is dropped
+	bulk bool // it had much to say when it was last read
 }
 
 const (
@@ -129,11 +130,9 @@ func (t *loopTunnel) settle() (over bool) {
 // pump moves what s has to the other side; ended says that the end of it, or an error, is among that.
 func (t *loopTunnel) pump(s *side, ended bool) {
 	for range burst {
-		n, err := receive(s.fd, t.loop.buf)
+		n, emptied, err := t.move(s)
 		switch {
 		case n > 0:
-			t.heard[s.index()].Store(int64(t.loop.Now()))
-			s.other().send(t.loop.buf[:n])
 		case err == 0:
 			t.finished(s)
 			return
@@ -143,11 +142,28 @@ func (t *loopTunnel) pump(s *side, ended bool) {
 		case err == unix.EAGAIN:
 			return
 		}
-		if n > 0 && n < len(t.loop.buf) && !ended || !s.readable() {
+		if emptied && !ended || !s.readable() {
 			return
 		}
 	}
 	s.events = anyEvents
+}
+
+// move moves to the other side what one call gets of s: n is 0 with no error at its end. emptied says that nothing was left.
+func (t *loopTunnel) move(s *side) (n int, emptied bool, err unix.Errno) {
+	if s.bulk {
+		if n, err = t.shift(s); !unspliced(err) {
+			s.bulk = n >= bulkSize
+			return n, false, err
+		}
+	}
+	n, err = receive(s.fd, t.loop.buf)
+	if n > 0 {
+		s.bulk = n >= bulkSize
+		t.heard[s.index()].Store(int64(t.loop.Now()))
+		s.other().send(t.loop.buf[:n])
+	}
+	return n, n > 0 && n < len(t.loop.buf), err
 }
 
 // finished passes the end of what s sends on to the other side.

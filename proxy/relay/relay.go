@@ -169,7 +169,7 @@ func (r *Relay) stopping() bool {
 }
 
 func (r *Relay) closeLoops() {
-	for _, l := range r.shared {
+	for _, l := range r.loops {
 		l.Close()
 	}
 }
