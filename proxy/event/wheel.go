@@ -1,6 +1,7 @@
 package event
 
 import (
+	"math"
 	"sync"
 	"time"
 )
@@ -17,12 +18,13 @@ const (
 type Wheel struct {
 	now   func() time.Duration
 	after func(time.Duration) <-chan time.Time
-	wake  chan struct{} // gets a token when the wheel is no longer empty
+	wake  chan struct{} // gets a token when there is something to be called back sooner than was thought
 
 	mu    sync.Mutex
 	slots [wheelSlots]*Timer
 	n     int
 	next  int64 // the first tick not yet turned past
+	first int64 // nothing is due before this tick; Run sleeps until then
 }
 
 // Timer is its owner's place on a Wheel. The zero value is on none; it must not be copied.
@@ -37,31 +39,43 @@ type Timed interface{ Due() }
 
 // NewWheel makes a wheel that goes by a clock: now is the time since some beginning, and after like time.After.
 func NewWheel(now func() time.Duration, after func(time.Duration) <-chan time.Time) *Wheel {
-	return &Wheel{now: now, after: after, wake: make(chan struct{}, 1)}
+	return &Wheel{now: now, after: after, wake: make(chan struct{}, 1), first: math.MaxInt64}
 }
 
-// Run turns the wheel until stop is closed. While nothing is on the wheel it sleeps.
+// Run turns the wheel until stop is closed. It sleeps until something is due.
 func (w *Wheel) Run(stop <-chan struct{}) {
 	var due []Timed
 	for {
+		var later <-chan time.Time
+		if pause, some := w.pause(); some {
+			later = w.after(pause)
+		}
 		select {
 		case <-stop:
 			return
 		case <-w.wake:
+			continue
+		case <-later:
 		}
-		for !w.empty() {
-			select {
-			case <-stop:
-				return
-			case <-w.after(WheelTick):
-			}
-			due = w.turn(w.now(), due[:0])
-			for i, owner := range due {
-				owner.Due()
-				due[i] = nil
-			}
+		due = w.turn(w.now(), due[:0])
+		for i, owner := range due {
+			owner.Due()
+			due[i] = nil
 		}
 	}
+}
+
+// pause returns how long nothing is due; some is false if nothing is on the wheel.
+func (w *Wheel) pause() (d time.Duration, some bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.n == 0 {
+		w.first = math.MaxInt64
+		return 0, false
+	}
+	for w.first = w.next; w.slots[w.first%wheelSlots] == nil; w.first++ {
+	}
+	return max(time.Duration(w.first)*WheelTick-w.now(), 0), true
 }
 
 // Put has owner called back at the first tick after due, or within a turn if that is too far off. It replaces what was
@@ -72,8 +86,9 @@ func (w *Wheel) Put(t *Timer, owner Timed, due time.Duration) {
 	defer w.mu.Unlock()
 	w.unlink(t)
 	if w.n == 0 {
-		w.next = int64(now/WheelTick) + 1
+		w.first = math.MaxInt64
 	}
+	w.next = max(w.next, min(int64(now/WheelTick)+1, w.first))
 	tick := min(max(int64(due/WheelTick)+1, w.next), w.next+wheelSlots-1)
 	slot := tick % wheelSlots
 	head := w.slots[slot]
@@ -83,7 +98,8 @@ func (w *Wheel) Put(t *Timer, owner Timed, due time.Duration) {
 	}
 	w.slots[slot] = t
 	w.n++
-	if w.n == 1 {
+	if tick < w.first {
+		w.first = tick
 		select {
 		case w.wake <- struct{}{}:
 		default:
@@ -129,10 +145,4 @@ func (w *Wheel) turn(now time.Duration, into []Timed) []Timed {
 		}
 	}
 	return into
-}
-
-func (w *Wheel) empty() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.n == 0
 }

@@ -36,7 +36,7 @@ func TestWheelCallsBackOnTime(t *testing.T) {
 			if got := w.turn(row.early, nil); len(got) != 0 {
 				t.Errorf("called back by %v", row.early)
 			}
-			if got := w.turn(row.late, nil); !slices.Equal(got, []Timed{tn}) || !w.empty() {
+			if got := w.turn(row.late, nil); !slices.Equal(got, []Timed{tn}) || w.n != 0 {
 				t.Errorf("not called back by %v", row.late)
 			}
 		})
@@ -58,7 +58,7 @@ func TestWheelForgetsWhatIsRemovedAndKeepsTheRest(t *testing.T) {
 	if got := w.turn(time.Hour, nil); len(got) != 66 { // a leap of more than a turn visits every slot once
 		t.Errorf("%d timers called back, want 66", len(got))
 	}
-	if !w.empty() {
+	if w.n != 0 {
 		t.Error("something is left")
 	}
 }
@@ -79,6 +79,54 @@ func TestWheelWakesItsKeeperWhenItStopsBeingEmpty(t *testing.T) {
 	}
 	if got := w.turn(time.Hour+time.Second, nil); len(got) != 0 {
 		t.Error("called back before its time after the wheel had stood still")
+	}
+}
+
+// TestWheelSleepsUntilSomethingIsDue counts how often a wheel looks at the time in an hour with three deadlines.
+func TestWheelSleepsUntilSomethingIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, sleeps := time.Now(), 0
+		now := func() time.Duration { return time.Since(began) }
+		after := func(d time.Duration) <-chan time.Time { sleeps++; return time.After(d) }
+		w, stop, ended := NewWheel(now, after), make(chan struct{}), make(chan struct{})
+		go func() { w.Run(stop); close(ended) }()
+		synctest.Wait()
+		var timers [3]reported
+		for i := range timers {
+			timers[i] = reported{due: make(chan time.Duration, 1), now: now}
+		}
+		for i, at := range []time.Duration{2 * time.Minute, time.Minute, time.Second} { // each sooner than those before
+			w.Put(&timers[i].Timer, &timers[i], at)
+			synctest.Wait()
+		}
+		time.Sleep(time.Hour)
+		for i, want := range []time.Duration{2 * time.Minute, time.Minute, time.Second} {
+			if got := <-timers[i].due; got < want || got > want+WheelTick {
+				t.Errorf("called back at %v, want %v", got, want)
+			}
+		}
+		close(stop)
+		<-ended
+		if sleeps != 5 { // one for each that was put in first, and two more for what was left when one had been called back
+			t.Errorf("%d sleeps, want 5", sleeps)
+		}
+	})
+}
+
+// TestWheelThatSleptLongTakesLateDeadlines puts in a far deadline when the wheel has not turned for most of a turn.
+func TestWheelThatSleptLongTakesLateDeadlines(t *testing.T) {
+	now := time.Duration(0)
+	w := NewWheel(func() time.Duration { return now }, time.After)
+	var a, b timed
+	w.Put(&a.Timer, &a, 2*time.Minute)
+	w.pause()
+	now = time.Minute
+	w.Put(&b.Timer, &b, 3*time.Minute)
+	if got := w.turn(2*time.Minute+WheelTick, nil); !slices.Equal(got, []Timed{&a}) {
+		t.Error("the later one was called back before its time")
+	}
+	if got := w.turn(3*time.Minute+WheelTick, nil); !slices.Equal(got, []Timed{&b}) {
+		t.Error("the later one was not called back at its time")
 	}
 }
 

@@ -35,6 +35,10 @@ func (c *fakeClock) after(d time.Duration) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := sleep{until: c.at + d, woken: make(chan time.Time, 1)}
+	if d <= 0 {
+		s.woken <- time.Time{}
+		return s.woken
+	}
 	c.sleeps = append(c.sleeps, s)
 	c.changed.Broadcast()
 	return s.woken

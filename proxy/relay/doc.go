@@ -26,7 +26,7 @@
 //
 // # Memory
 //
-// A peer that does not read stops the reading of the other side: at most 64 KiB are then held for it beyond the
+// A peer that does not read stops the reading of the other side: at most 128 KiB are then held for it beyond the
 // kernel's buffers.
 //
 // # Goroutines
