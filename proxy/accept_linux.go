@@ -196,10 +196,16 @@ func (s acceptedSocket) begin(c *conn) {
 	}
 }
 
-func (p *Proxy) pickLoop() *event.Loop { return pickLoop(p.relay.Loops()) }
+func (p *Proxy) pickLoop() *event.Loop { return pickLoop(p.relay.Loops(), nil) }
 
-// pickLoop is event.Pick; a variable for the sake of tests, whose loops are never saturated.
-var pickLoop = event.Pick
+// pickLoop returns the loop of near or, if that is nil, the one that event.Pick picks; a variable for the sake of tests, whose
+// loops are never saturated.
+var pickLoop = func(loops []*event.Loop, near *event.Socket) *event.Loop {
+	if near != nil {
+		return near.Loop()
+	}
+	return event.Pick(loops)
+}
 
 func (s acceptedSocket) conn() net.Conn {
 	f := os.NewFile(uintptr(s.fd), "")

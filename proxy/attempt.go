@@ -68,7 +68,7 @@ func (x *exchange) attempt() error {
 		return &failure{dialling, err}
 	}
 	if x.c.onLoop {
-		if x.up, err = u.getNow(x.pinned(), x.retried); err == errMustDial {
+		if x.up, err = u.getNow(x.pinned(), x.retried, x.neighbour()); err == errMustDial {
 			return err
 		} else if err != nil {
 			return &failure{dialling, err}
@@ -81,6 +81,15 @@ func (x *exchange) attempt() error {
 		return &failure{dialling, errAborted}
 	}
 	return x.send()
+}
+
+// neighbour is the socket whose loop a new connection to the backend is to be on: the two sides of a tunnel are on one. nil:
+// it may be on any.
+func (x *exchange) neighbour() *event.Socket {
+	if !x.upgrade {
+		return nil
+	}
+	return &x.c.own
 }
 
 // send sends the request and waits for the head of its final reply.

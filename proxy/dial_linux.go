@@ -16,7 +16,7 @@ import (
 // dialSocket connects c to the backend with a socket on an event loop.
 func (u *upstream) dialSocket(c *upConn, timeout time.Duration) error {
 	until := time.Now().Add(timeout)
-	err := u.dialNow(c)
+	err := u.dialNow(c, nil)
 	if err == errMustDial {
 		return u.dialNamed(c, timeout)
 	}
@@ -35,15 +35,15 @@ func (u *upstream) dialSocket(c *upConn, timeout time.Duration) error {
 }
 
 // dialNow begins to connect c to the backend with a socket on an event loop. It returns errMustDial if the backend's
-// address is a name.
-func (u *upstream) dialNow(c *upConn) error {
+// address is a name. The socket is on the loop of near, if that is not nil.
+func (u *upstream) dialNow(c *upConn, near *event.Socket) error {
 	to, ok := u.sockaddr()
 	if !ok {
 		return errMustDial
 	}
 	fd, err := u.connect(to)
 	if err == nil {
-		err = c.adopt(pickLoop(u.loops), fd)
+		err = c.adopt(pickLoop(u.loops, near), fd)
 	}
 	if err != nil {
 		return u.dialFailed(err)
@@ -151,5 +151,5 @@ func (u *upstream) dialNamed(c *upConn, timeout time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return c.adopt(pickLoop(u.loops), fd)
+	return c.adopt(pickLoop(u.loops, nil), fd)
 }

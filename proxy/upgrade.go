@@ -29,7 +29,6 @@ func (x *exchange) tunnel() bool {
 	x.up, x.holds = nil, false
 	up.home.forget(up)
 	up.nc.SetDeadline(time.Time{})
-	up.probe(patience)
 	p, counted, logEnd := c.p, c.counted, x.tunnelLogger()
 	done := func(s relay.Stats) {
 		hold.Release()
@@ -44,6 +43,7 @@ func (x *exchange) tunnel() bool {
 		ToClient:    append(c.unsent, up.buffered()...),
 		ToBackend:   c.buffered(),
 		IdleTimeout: patience,
+		Probe:       probe(patience),
 		Prelude:     x.prelude(),
 		Group:       x.decision.Backend,
 		Done:        done,
@@ -89,11 +89,12 @@ func (x *exchange) prelude() int64 {
 // patient is how long a tunnel may be silent without TCP's probing whether its backend is still there.
 const patient = 2 * time.Minute
 
-// probe has TCP find a backend that has vanished, if it may be silent for so long.
-func (c *upConn) probe(silent time.Duration) {
-	if own, ok := c.nc.(interface{ KeepAlive(time.Duration) }); ok && silent > patient { // others are probed since the dial
-		own.KeepAlive(keepAlive)
+// probe is how often TCP is to probe the backend of a tunnel that may be silent for so long; zero: never.
+func probe(silent time.Duration) time.Duration {
+	if silent <= patient {
+		return 0
 	}
+	return keepAlive
 }
 
 // tunnelTimeout is how long a tunnel may be silent: the server pings within the session's times.

@@ -107,8 +107,8 @@ func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, erro
 
 // getNow is get for the event loop: where a connection has to be dialled it has only begun to. errMustDial says that a
 // goroutine must get one: a backend's name is to be looked up, or TLS is spoken, where neither reading nor writing can do
-// without waiting.
-func (u *upstream) getNow(pinned, fresh bool) (*upConn, error) {
+// without waiting. A new connection is on the loop of near, if that is not nil.
+func (u *upstream) getNow(pinned, fresh bool, near *event.Socket) (*upConn, error) {
 	if u.tls != nil {
 		return nil, errMustDial
 	}
@@ -116,7 +116,7 @@ func (u *upstream) getNow(pinned, fresh bool) (*upConn, error) {
 		return c, nil
 	}
 	c := &upConn{home: u, dialling: true}
-	return u.dialled(c, u.dialNow(c))
+	return u.dialled(c, u.dialNow(c, near))
 }
 
 // reuse lends an idle connection, unless fresh asks for a new one; nil if there is none.

@@ -20,6 +20,10 @@ func (t *liveTunnel) Due() {
 	if t.idle > 0 && t.lastHeard()+t.idle <= now {
 		t.endLocked(Idle)
 	}
+	if t.probe > 0 && t.started+t.probe <= now && !t.ending {
+		t.carrier.keepAlive(t.probe)
+		t.probe = 0
+	}
 	t.schedule()
 }
 
@@ -37,6 +41,11 @@ func (t *liveTunnel) schedule() {
 	due := t.expires
 	if t.idle > 0 && !t.ending {
 		if at := t.lastHeard() + t.idle; due == 0 || at < due {
+			due = at
+		}
+	}
+	if t.probe > 0 && !t.ending {
+		if at := t.started + t.probe; due == 0 || at < due {
 			due = at
 		}
 	}

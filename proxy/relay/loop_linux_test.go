@@ -64,6 +64,36 @@ func TestASideThatIsNotReadCostsNothing(t *testing.T) {
 	}
 }
 
+func TestABackendIsProbedOnceItsTunnelIsOldEnough(t *testing.T) {
+	var now time.Duration
+	r, err := newRelay(Config{}, clock{now: func() time.Duration { return now }, after: time.After})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	near, _ := pairOf(t)
+	backendNear, _ := pairOf(t)
+	backendNear.SetKeepAlive(false)
+	if err := r.Start(Tunnel{Client: near, Backend: backendNear, Probe: 30 * time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	tunnel := r.tunnels.list(nil, true)[0]
+	fd := int(tunnel.carrier.(*loopTunnel).sides[backend].fd)
+	for _, row := range []struct {
+		at     time.Duration
+		probes int
+	}{{29 * time.Second, 0}, {30 * time.Second, 1}} {
+		now = row.at
+		tunnel.Due()
+		if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE); got != row.probes || err != nil {
+			t.Errorf("after %v TCP's probing is %d, want %d (%v)", row.at, got, row.probes, err)
+		}
+	}
+	if got, _ := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE); got != 30 {
+		t.Errorf("probes after %d s, want 30", got)
+	}
+}
+
 // TestMuchIsMovedWithAndWithoutAPipe moves what splice(2) is for, also where there is no descriptor left for its pipe.
 func TestMuchIsMovedWithAndWithoutAPipe(t *testing.T) {
 	for name, want := range map[string]bool{"with a pipe": true, "no descriptors": false} {

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -211,6 +212,11 @@ func (t *loopTunnel) hangUp() {
 		c.sendFIN()
 	}
 	c.register()
+}
+
+// keepAlive implements carrier.
+func (t *loopTunnel) keepAlive(every time.Duration) {
+	event.KeepAlive(int(t.sides[backend].fd), every)
 }
 
 // shutDown implements carrier.

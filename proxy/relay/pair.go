@@ -135,6 +135,13 @@ func (t *pairTunnel) ended() {
 // hangUp implements carrier: the goroutine that reads the backend meets the closed connection and sends the FIN.
 func (t *pairTunnel) hangUp() { closeNow(t.intakes[backend].conn) }
 
+// keepAlive implements carrier. Other connections than a loop's are probed since they were dialled.
+func (t *pairTunnel) keepAlive(every time.Duration) {
+	if own, ok := t.intakes[backend].conn.(interface{ KeepAlive(time.Duration) }); ok {
+		own.KeepAlive(every)
+	}
+}
+
 // shutDown implements carrier: both goroutines meet a closed connection; the last one ends the tunnel.
 func (t *pairTunnel) shutDown() bool {
 	closeNow(t.intakes[client].conn)

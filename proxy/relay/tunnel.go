@@ -22,6 +22,10 @@ type Tunnel struct {
 	// means never.
 	IdleTimeout time.Duration
 
+	// Probe is how often TCP is to probe whether the backend is still there (tcp(7)), once the tunnel is that old; zero
+	// leaves its socket as it is.
+	Probe time.Duration
+
 	// Prelude is how many bytes a client sends at most before it uses the tunnel. Until more have come from it, but for
 	// ten seconds at most, Drain leaves the tunnel alone; zero means that it need not.
 	Prelude int64
@@ -87,11 +91,13 @@ var (
 	failedBy = [2]Cause{client: ClientFailed, backend: BackendFailed}
 )
 
-// carrier moves the bytes of one live tunnel. Both methods are called with the tunnel's lock held, at most once each.
+// carrier moves the bytes of one live tunnel. Its methods are called with the tunnel's lock held, at most once each.
 type carrier interface {
 	// hangUp closes the backend's side and sends the client a FIN behind what is queued for it. From then on the
 	// client's bytes are read and dropped. The tunnel comes to its end when the client closes.
 	hangUp()
+	// keepAlive has TCP probe the backend so often.
+	keepAlive(every time.Duration)
 	// shutDown closes both sides. It reports whether that was the tunnel's end; otherwise the carrier sees to it.
 	shutDown() bool
 }
@@ -102,6 +108,7 @@ type liveTunnel struct {
 	carrier carrier
 	done    func(Stats)
 	idle    time.Duration
+	probe   time.Duration // as in Tunnel; 0 also once it is seen to
 	prelude int64
 	started time.Duration
 	heard   [2]atomic.Int64 // when the last byte came from each side, by the relay's clock
@@ -121,7 +128,7 @@ type liveTunnel struct {
 func (t *liveTunnel) enter(r *Relay, c carrier, spec Tunnel) bool {
 	now := r.clock.now()
 	t.relay, t.carrier, t.done, t.started = r, c, spec.Done, now
-	t.idle, t.prelude = spec.IdleTimeout, spec.Prelude
+	t.idle, t.probe, t.prelude = spec.IdleTimeout, spec.Probe, spec.Prelude
 	t.heard[client].Store(int64(now))
 	t.heard[backend].Store(int64(now))
 	return r.tunnels.add(t, spec.Group)
