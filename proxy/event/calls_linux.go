@@ -13,8 +13,7 @@ import (
 )
 
 // Accept, CloseFD, ShutdownWrite and LocalAddr are called for every connection. None can block, so they tell the runtime
-// nothing, as those
-// of package unix do, and ask the kernel for no more than is wanted.
+// nothing, as those of package unix do, and ask the kernel for no more than is wanted.
 
 // Accept accepts from a non-blocking listening socket. The new one is non-blocking too; peer is the zero value for a Unix
 // socket's.
