@@ -37,7 +37,7 @@ func (u *upstream) dialSocket(c *upConn, timeout time.Duration) error {
 // dialNow begins to connect c to the backend with a socket on an event loop. It returns errMustDial if the backend's
 // address is a name. The socket is on the loop of near, if that is not nil.
 func (u *upstream) dialNow(c *upConn, near *event.Socket) error {
-	to, ok := u.sockaddr()
+	to, ok := u.target()
 	if !ok {
 		return errMustDial
 	}
@@ -65,43 +65,42 @@ func (c *upConn) adopt(l *event.Loop, fd int) error {
 }
 
 // connect begins to connect a new socket.
-func (u *upstream) connect(to unix.Sockaddr) (fd int, err error) {
+func (u *upstream) connect(to netip.AddrPort) (fd int, err error) {
 	family := unix.AF_INET
-	switch to.(type) {
-	case *unix.SockaddrInet6:
-		family = unix.AF_INET6
-	case *unix.SockaddrUnix:
+	switch {
+	case u.network == "unix":
 		family = unix.AF_UNIX
+	case to.Addr().Is6():
+		family = unix.AF_INET6
 	}
 	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	if family != unix.AF_UNIX {
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-		err = u.bindSource(fd)
+	if family == unix.AF_UNIX {
+		err = os.NewSyscallError("connect", unix.Connect(fd, &unix.SockaddrUnix{Name: u.addr}))
+	} else {
+		err = u.connectTCP(fd, to)
 	}
-	if err == nil {
-		err = os.NewSyscallError("connect", unix.Connect(fd, to))
-	}
-	if isInProgress(err) {
-		err = nil
-	}
-	if err == nil && isOwn(fd, to) {
-		err = os.NewSyscallError("connect", unix.ECONNREFUSED)
-	}
-	if err != nil {
+	if err != nil && !isInProgress(err) {
 		unix.Close(fd)
 		return -1, err
 	}
 	return fd, nil
 }
 
-// isOwn says that the kernel has chosen the address that is dialled for the dialling socket itself, as it may where nobody
-// listens at a port of this machine: such a socket connects to itself, and keeps the backend from listening there again.
-func isOwn(fd int, to unix.Sockaddr) bool {
-	own := event.LocalAddr(fd)
-	return own.IsValid() && own == event.AddrPort(to)
+func (u *upstream) connectTCP(fd int, to netip.AddrPort) error {
+	event.NoDelay(fd)
+	if err := u.bindSource(fd); err != nil {
+		return err
+	}
+	err := event.Connect(fd, to)
+	if err != unix.EINPROGRESS && err != nil || event.LocalAddr(fd) != to {
+		return os.NewSyscallError("connect", err)
+	}
+	// The kernel has chosen the address that is dialled for the dialling socket itself, as it may where nobody listens at a
+	// port of this machine: such a socket connects to itself, and keeps the backend from listening there again.
+	return os.NewSyscallError("connect", unix.ECONNREFUSED)
 }
 
 func isInProgress(err error) bool {
@@ -119,16 +118,17 @@ func (u *upstream) bindSource(fd int) error {
 	return os.NewSyscallError("bind", unix.Bind(fd, inetSockaddr(source.AddrPort())))
 }
 
-// sockaddr returns the backend's address, unless that is a name to be looked up for each dial.
-func (u *upstream) sockaddr() (unix.Sockaddr, bool) {
+// target returns the backend's address, unless that is a name to be looked up for each dial; the zero value for the path of a
+// Unix socket.
+func (u *upstream) target() (to netip.AddrPort, ok bool) {
 	if u.network == "unix" {
-		return &unix.SockaddrUnix{Name: u.addr}, true
+		return netip.AddrPort{}, true
 	}
 	to, err := netip.ParseAddrPort(u.addr)
 	if err != nil || to.Addr().Zone() != "" {
-		return nil, false
+		return netip.AddrPort{}, false
 	}
-	return inetSockaddr(to), true
+	return netip.AddrPortFrom(to.Addr().Unmap(), to.Port()), true
 }
 
 func inetSockaddr(a netip.AddrPort) unix.Sockaddr {

@@ -67,8 +67,8 @@ func TestADialThatMeetsItselfIsRefused(t *testing.T) {
 	to := ln.Addr().(*net.TCPAddr)
 	ln.Close()
 	u := &upstream{network: "tcp", addr: to.String(), dialer: &net.Dialer{LocalAddr: to}}
-	sa, _ := u.sockaddr()
-	if fd, err := u.connect(sa); !errors.Is(err, syscall.ECONNREFUSED) {
+	target, _ := u.target()
+	if fd, err := u.connect(target); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("got descriptor %d, %v", fd, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Accept, CloseFD, ShutdownWrite and LocalAddr are called for every connection. None can block, so they tell the runtime
+// Accept, Connect, NoDelay, CloseFD, ShutdownWrite and LocalAddr are called for every connection. None can block, so they tell the runtime
 // nothing, as those of package unix do, and ask the kernel for no more than is wanted.
 
 // Accept accepts from a non-blocking listening socket. The new one is non-blocking too; peer is the zero value for a Unix
@@ -26,6 +26,32 @@ func Accept(ln int) (fd int, peer netip.AddrPort, err error) {
 		return -1, netip.AddrPort{}, e
 	}
 	return int(n), addrPort(&sa), nil
+}
+
+// Connect begins to connect a non-blocking TCP socket: EINPROGRESS says that it will be writable once that has ended, which
+// SO_ERROR then tells about.
+func Connect(fd int, to netip.AddrPort) error {
+	if to.Addr().Is4() {
+		sa := unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: to.Addr().As4()}
+		return connect(fd, unsafe.Pointer(&sa), &sa.Port, to.Port(), unsafe.Sizeof(sa))
+	}
+	sa := unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: to.Addr().As16()}
+	return connect(fd, unsafe.Pointer(&sa), &sa.Port, to.Port(), unsafe.Sizeof(sa))
+}
+
+func connect(fd int, sa unsafe.Pointer, raw *uint16, port uint16, size uintptr) error {
+	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(raw))[:], port)
+	if _, _, e := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(sa), size); e != 0 {
+		return e
+	}
+	return nil
+}
+
+// NoDelay has the kernel send small writes at once (TCP_NODELAY).
+func NoDelay(fd int) {
+	on := int32(1)
+	unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, uintptr(unsafe.Pointer(&on)),
+		unsafe.Sizeof(on), 0)
 }
 
 // CloseFD closes a descriptor.

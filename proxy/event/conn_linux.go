@@ -107,11 +107,11 @@ func (s *Socket) name(ask func(int) (unix.Sockaddr, error)) net.Addr {
 	if named, ok := sa.(*unix.SockaddrUnix); ok {
 		return &net.UnixAddr{Net: "unix", Name: named.Name}
 	}
-	return net.TCPAddrFromAddrPort(AddrPort(sa))
+	return net.TCPAddrFromAddrPort(addrPortOf(sa))
 }
 
-// AddrPort returns a socket's address in the form of package netip; the zero value for a Unix socket's.
-func AddrPort(sa unix.Sockaddr) netip.AddrPort {
+// addrPortOf returns a socket's address in the form of package netip; the zero value for a Unix socket's.
+func addrPortOf(sa unix.Sockaddr) netip.AddrPort {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
 		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
