@@ -172,10 +172,11 @@ func (r *Router) place(req *Request, tried []*Backend) (Decision, error) {
 		if t.limits {
 			limit = c.limit
 		}
-		if !c.on.take(t.opens, limit) {
+		hold, ok := c.on.take(t.opens, limit)
+		if !ok {
 			continue
 		}
-		hold := Hold{on: c.on, sessions: r.sessions, reserved: t.opens, loose: !t.opens, eio: req.eio()}
+		hold.sessions, hold.eio = r.sessions, req.eio()
 		return Decision{Backend: c.on.backend, SID: req.SID, Pin: pin, Hold: hold}, nil
 	}
 	d := Decision{SID: req.SID}

@@ -73,8 +73,8 @@ func (sh *shard) follow(sid string, tagged *Backend, req *Request) finding {
 	case s.on.dead.Load():
 		return finding{state: pinGone}
 	}
-	s.on.inFlight.Add(1)
-	found := finding{pinAlive, s.pin(), time.Duration(s.ttl) * time.Second, Hold{on: s.on}}
+	hold := Hold{on: s.on, stripe: s.on.inFlight.up()}
+	found := finding{pinAlive, s.pin(), time.Duration(s.ttl) * time.Second, hold}
 	if req.Passive {
 		return found
 	}
