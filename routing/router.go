@@ -99,7 +99,8 @@ func (r *Router) follow(req *Request) (Decision, error) {
 		d.SID, tagged = r.untag(req.SID)
 	}
 	if r.sessions != nil {
-		found := r.sessions.follow(d.SID, tagged, req)
+		shard, k := r.sessions.locate(d.SID)
+		found := shard.follow(k, tagged, req)
 		switch found.state {
 		case pinGone:
 			d.Pin = PinDead
