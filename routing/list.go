@@ -9,8 +9,8 @@ import (
 const listChunk = 256
 
 // Of goes through the sessions of b, those of former incarnations left out, in no order. It is for a drain, which looks at
-// all of them every few seconds: it does not count as use, and it holds no lock for longer than it takes to copy the
-// sids of one part of the table (up to 4,000 in a table for a million, some 100 µs), and none while the caller has a session.
+// all of them every few seconds: it does not count as use, and it holds no lock for longer than it takes to list
+// one part of the table or to describe a few hundred sessions, and none while the caller has a session.
 func (s *Sessions) Of(b *Backend) iter.Seq2[string, Entry] {
 	on := b.life.Load()
 	return s.each(func(pin *session) bool { return pin.on == on })

@@ -68,8 +68,7 @@ func NewRouter(c Config) (*Router, error) {
 func (r *Router) PinsSIDs() bool { return r.affinity.sid }
 
 // Route decides where a request goes and takes its place there. On an error the Decision says what is known all the
-// same: the sid without its tag, and PinDead with ErrGone. Routing a known sid allocates nothing, except on the session's
-// first request, which moves its pin among the proven ones.
+// same: the sid without its tag, and PinDead with ErrGone. Routing a known sid allocates nothing.
 func (r *Router) Route(req Request) (Decision, error) {
 	if req.SID == "" {
 		return r.place(&req, nil)

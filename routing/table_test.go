@@ -95,13 +95,18 @@ func FuzzTable(f *testing.F) {
 		}
 		f.Add(steps)
 	}
+	inUse := []byte{0, 0, 3, 0} // the oldest session is held while others come and go
+	for i := range byte(12) {
+		inUse = append(inUse, 0, i+1, 3, i+1, 13, 0)
+	}
+	f.Add(inUse)
 	f.Fuzz(func(t *testing.T, steps []byte) {
-		g := newSmallGateway(t, 16, routing.Config{}, named("a")...)
-		p := &plainTable{limit: 16, buried: map[string]bool{}}
+		g := newSmallGateway(t, 8, routing.Config{}, named("a")...)
+		p := &plainTable{limit: 8, buried: map[string]bool{}}
 		var held []openHold
 		steps = steps[:min(len(steps), 1000)]
 		for ; len(steps) >= 2 && !t.Failed(); steps = steps[2:] {
-			held = g.doBoth(p, held, steps[0], fmt.Sprint("sid-", steps[1]%40))
+			held = g.doBoth(p, held, steps[0], fmt.Sprint("sid-", steps[1]%16))
 			g.compare(p, len(held))
 		}
 		for _, h := range held {
@@ -140,7 +145,7 @@ func (g *gateway) doBoth(p *plainTable, held []openHold, what byte, sid string) 
 		if s := p.find(sid); s != nil {
 			p.remove(s)
 		}
-		if what&8 != 0 && len(p.buried) < 2 { // more would be forgotten
+		if what&8 != 0 && len(p.buried) == 0 { // a second one would be forgotten
 			g.sessions.Bury(sid, time.Minute)
 			p.buried[sid] = true
 		}
