@@ -52,7 +52,8 @@ type Sessions struct {
 	onLearn atomic.Pointer[func(sid string, e Entry)]
 	_       [64]byte // keeps what often changes out of the cache lines that every request reads
 
-	at                                                 atomic.Uint32 // the shard that the next Sweep begins with
+	at atomic.Uint32 // the shard that the next Sweep begins with
+
 	evictedUnproven, evictedProven, notStored, expired atomic.Uint64
 }
 
