@@ -69,15 +69,13 @@ func (b *Backend) Incarnation() int { return b.life.Load().number }
 func (b *Backend) Sessions() int64 { return b.life.Load().sessions.Load() }
 
 // InFlight returns how many Holds are open at the backend's current incarnation: requests, waiting polls and tunnels.
-func (b *Backend) InFlight() int64 { return b.life.Load().inFlight.Load() }
+func (b *Backend) InFlight() int64 { return b.life.Load().inFlight.sum() }
 
 // Hold takes a place in flight at b for a request that Route has not placed: one that searches for its session. Such a
 // Hold opens no session and pins none.
 func (b *Backend) Hold() Hold {
-	on := b.life.Load()
-	on.inFlight.Add(1)
-	on.loose.Add(1)
-	return Hold{on: on, loose: true}
+	h, _ := b.life.Load().take(false, 0)
+	return h
 }
 
 // incarnation is one life of a backend's process. Pins and Holds point to the incarnation they were made in, so that a
@@ -86,8 +84,9 @@ type incarnation struct {
 	backend  *Backend
 	number   int
 	dead     atomic.Bool // the process is gone or its backend removed: pins to this incarnation are refused
+	_        [64]byte    // keeps what is counted out of the cache line that every request reads
+	inFlight tally
 	sessions atomic.Int64
-	inFlight atomic.Int64
 	loose    atomic.Int64 // those in flight that belong to none of the sessions
 }
 
@@ -96,19 +95,18 @@ type incarnation struct {
 func (on *incarnation) load() int64 { return on.sessions.Load() + on.loose.Load() }
 
 // idle reports whether nothing is left of it.
-func (on *incarnation) idle() bool { return on.sessions.Load() == 0 && on.inFlight.Load() == 0 }
+func (on *incarnation) idle() bool { return on.sessions.Load() == 0 && on.inFlight.sum() == 0 }
 
-// take counts one more in flight, and one more session if it opens one. It refuses, and counts nothing, if there are
+// take takes a place in flight, and counts one more session if it opens one. It refuses, and counts nothing, if there are
 // limit sessions already; 0 is no limit. Concurrent takers never exceed the limit.
-func (on *incarnation) take(opens bool, limit int64) bool {
+func (on *incarnation) take(opens bool, limit int64) (Hold, bool) {
 	if opens && !on.reserve(limit) {
-		return false
+		return Hold{}, false
 	}
-	on.inFlight.Add(1)
 	if !opens {
 		on.loose.Add(1)
 	}
-	return true
+	return Hold{on: on, reserved: opens, loose: !opens, stripe: on.inFlight.up()}, true
 }
 
 func (on *incarnation) reserve(limit int64) bool {

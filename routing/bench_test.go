@@ -3,6 +3,7 @@ package routing_test
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -95,15 +96,35 @@ func benchRoute(b *testing.B, r *routing.Router, sids []string) {
 	}
 }
 
-// BenchmarkKnownParallel measures Route and Release together; it is to be run with several -cpu values.
+// BenchmarkKnownParallel measures Route and Release together; it is to be run with several -cpu values. All goroutines take
+// turns with the same sids, so that each finds them in another core's cache.
 func BenchmarkKnownParallel(b *testing.B) {
 	g := newGateway(b, routing.Config{}, many(3)...)
 	sids := stride(g.learnMany(100_000), hot)
+	benchParallel(b, g, func(int) []string { return sids })
+}
+
+// BenchmarkKnownApart is BenchmarkKnownParallel with sids of each goroutine's own, as when a client's connection stays where
+// it is: they have the backends in common, and now and then a part of the table.
+func BenchmarkKnownApart(b *testing.B) {
+	g := newGateway(b, routing.Config{}, many(3)...)
+	sids := g.learnMany(100_000)
+	n := runtime.GOMAXPROCS(0)
+	benchParallel(b, g, func(worker int) []string {
+		share := len(sids) / n
+		return stride(sids[worker%n*share:][:share], hot)
+	})
+}
+
+// benchParallel has as many goroutines as there are cores route and release, each with the sids that are its own.
+func benchParallel(b *testing.B, g *gateway, own func(worker int) []string) {
 	var workers atomic.Int64
 	b.ReportAllocs()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
-		for i := int(workers.Add(1)) * 499; pb.Next(); i++ {
+		worker := int(workers.Add(1))
+		sids := own(worker)
+		for i := worker * 499; pb.Next(); i++ {
 			d, err := g.router.Route(routing.Request{SID: sids[i%len(sids)]})
 			if err != nil {
 				b.Error(err)

@@ -20,10 +20,10 @@ type Entry struct {
 
 // Lookup returns what is known about sid, for people; it does not count as use.
 func (s *Sessions) Lookup(sid string) (Entry, bool) {
-	sh := s.shardOf(sid)
+	sh, k := s.locate(sid)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	pin := sh.find(sid)
+	pin := sh.index.find(k)
 	if pin == nil {
 		return Entry{}, false
 	}
@@ -75,8 +75,8 @@ func (s *Sessions) Stats() SessionStats {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
-		st.Unproven += sh.unproven.Len()
-		st.Proven += sh.proven.Len() - sh.held
+		st.Unproven += sh.unproven.len
+		st.Proven += sh.proven.len - sh.held
 		st.Held += sh.held
 		st.Buried += sh.buried.Len()
 		sh.mu.Unlock()

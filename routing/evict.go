@@ -1,15 +1,13 @@
 package routing
 
-import "github.com/hashicorp/golang-lru/v2/simplelru"
-
 // makeRoom makes room for one more pin in a full shard. Unproven pins go first, so that a flood of handshakes costs
 // nobody's session but its own. It fails if everything is held.
 func (sh *shard) makeRoom(now uint32) bool {
-	if sh.unproven.Len()+sh.proven.Len() < sh.limit {
+	if sh.unproven.len+sh.proven.len < sh.limit {
 		return true
 	}
-	if sid, s, ok := sh.unproven.GetOldest(); ok {
-		sh.remove(sid, s)
+	if s := sh.unproven.oldest; s != nil {
+		sh.remove(s)
 		sh.table.evictedUnproven.Add(1)
 		return true
 	}
@@ -20,16 +18,16 @@ func (sh *shard) makeRoom(now uint32) bool {
 // keeps the next call from meeting them again. It fails if it meets too many.
 func (sh *shard) evictProven(now uint32) bool {
 	for range evictTries {
-		sid, s, ok := sh.proven.GetOldest()
-		if !ok {
+		s := sh.proven.oldest
+		if s == nil {
 			return false
 		}
 		if !s.held() {
-			sh.remove(sid, s)
+			sh.remove(s)
 			sh.table.evictedProven.Add(1)
 			return true
 		}
-		sh.proven.Get(sid)
+		sh.proven.renew(s)
 		s.placed = now
 	}
 	return false
@@ -48,7 +46,7 @@ func (sh *shard) sweep(now uint32, limit int) (seen, expired int) {
 		sh.buried.Remove(sid)
 		seen++
 	}
-	for _, list := range []*simplelru.LRU[string, *session]{sh.unproven, sh.proven} {
+	for _, list := range []*lru{&sh.unproven, &sh.proven} {
 		n, gone := sh.sweepList(list, now, limit-seen)
 		seen, expired = seen+n, expired+gone
 	}
@@ -57,19 +55,19 @@ func (sh *shard) sweep(now uint32, limit int) (seen, expired int) {
 
 // sweepList ends at the first session that was placed a short while ago, since all behind it are younger. Older ones that
 // live are made young: each is looked at about once in sweepAge, however the lifetimes in the list differ.
-func (sh *shard) sweepList(list *simplelru.LRU[string, *session], now uint32, limit int) (seen, expired int) {
+func (sh *shard) sweepList(list *lru, now uint32, limit int) (seen, expired int) {
 	for seen < limit {
-		sid, s, ok := list.GetOldest()
-		if !ok || now < s.placed+sweepAge && !s.expired(now) {
+		s := list.oldest
+		if s == nil || now < s.placed+sweepAge && !s.expired(now) {
 			break
 		}
 		seen++
 		if s.expired(now) {
-			sh.remove(sid, s)
+			sh.remove(s)
 			expired++
 			continue
 		}
-		list.Get(sid)
+		list.renew(s)
 		s.placed = now
 	}
 	return seen, expired

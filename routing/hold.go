@@ -13,6 +13,7 @@ type Hold struct {
 	loose    bool         // it belongs to no session that counts
 	tunnel   bool         // on a pin: a tunnel rather than a poll
 	eio      uint8
+	stripe   stripe // of on's tally that it is counted in
 }
 
 // Learn turns the place that a handshake has reserved into the session that the backend has opened: it pins sid to the
@@ -47,7 +48,7 @@ func (h *Hold) Release() {
 	if h.on == nil {
 		return
 	}
-	h.on.inFlight.Add(-1)
+	h.on.inFlight.down(h.stripe)
 	if h.loose {
 		h.on.loose.Add(-1)
 	}

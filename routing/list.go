@@ -9,8 +9,8 @@ import (
 const listChunk = 256
 
 // Of goes through the sessions of b, those of former incarnations left out, in no order. It is for a drain, which looks at
-// all of them every few seconds: it does not count as use, and it holds no lock for longer than it takes to copy the
-// sids of one part of the table (up to 4,000 in a table for a million, some 100 µs), and none while the caller has a session.
+// all of them every few seconds: it does not count as use, and it holds no lock for longer than it takes to list
+// one part of the table or to describe a few hundred sessions, and none while the caller has a session.
 func (s *Sessions) Of(b *Backend) iter.Seq2[string, Entry] {
 	on := b.life.Load()
 	return s.each(func(pin *session) bool { return pin.on == on })
@@ -21,7 +21,7 @@ func (s *Sessions) each(wanted func(*session) bool) iter.Seq2[string, Entry] {
 	return func(yield func(string, Entry) bool) {
 		var list []listing
 		for i := range s.shards {
-			for chunk := range slices.Chunk(s.shards[i].sids(), listChunk) {
+			for chunk := range slices.Chunk(s.shards[i].all(), listChunk) {
 				list = s.listed(list[:0], &s.shards[i], chunk, wanted)
 				for _, l := range list {
 					if !yield(l.sid, l.Entry) {
@@ -33,11 +33,17 @@ func (s *Sessions) each(wanted func(*session) bool) iter.Seq2[string, Entry] {
 	}
 }
 
-// sids returns every sid that is pinned in the shard.
-func (sh *shard) sids() []string {
+// all returns every session in the shard.
+func (sh *shard) all() []*session {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return append(sh.proven.Keys(), sh.unproven.Keys()...)
+	list := make([]*session, 0, sh.index.used)
+	for _, e := range sh.index.slots {
+		if e.session != nil {
+			list = append(list, e.session)
+		}
+	}
+	return list
 }
 
 // listing is a session as it was a moment ago.
@@ -46,13 +52,13 @@ type listing struct {
 	Entry
 }
 
-// listed adds to list those of the sids that are still pinned and wanted.
-func (s *Sessions) listed(list []listing, sh *shard, sids []string, wanted func(*session) bool) []listing {
+// listed adds to list those of the pins that are still in the table and wanted.
+func (s *Sessions) listed(list []listing, sh *shard, pins []*session, wanted func(*session) bool) []listing {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	for _, sid := range sids {
-		if pin := sh.find(sid); pin != nil && wanted(pin) {
-			list = append(list, listing{sid, s.entry(pin)})
+	for _, pin := range pins {
+		if !pin.is(detached) && wanted(pin) {
+			list = append(list, listing{pin.sid, s.entry(pin)})
 		}
 	}
 	return list

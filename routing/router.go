@@ -68,8 +68,7 @@ func NewRouter(c Config) (*Router, error) {
 func (r *Router) PinsSIDs() bool { return r.affinity.sid }
 
 // Route decides where a request goes and takes its place there. On an error the Decision says what is known all the
-// same: the sid without its tag, and PinDead with ErrGone. Routing a known sid allocates nothing, except on the session's
-// first request, which moves its pin among the proven ones.
+// same: the sid without its tag, and PinDead with ErrGone. Routing a known sid allocates nothing.
 func (r *Router) Route(req Request) (Decision, error) {
 	if req.SID == "" {
 		return r.place(&req, nil)
@@ -99,7 +98,8 @@ func (r *Router) follow(req *Request) (Decision, error) {
 		d.SID, tagged = r.untag(req.SID)
 	}
 	if r.sessions != nil {
-		found := r.sessions.follow(d.SID, tagged, req)
+		shard, k := r.sessions.locate(d.SID)
+		found := shard.follow(k, tagged, req)
 		switch found.state {
 		case pinGone:
 			d.Pin = PinDead
@@ -172,10 +172,11 @@ func (r *Router) place(req *Request, tried []*Backend) (Decision, error) {
 		if t.limits {
 			limit = c.limit
 		}
-		if !c.on.take(t.opens, limit) {
+		hold, ok := c.on.take(t.opens, limit)
+		if !ok {
 			continue
 		}
-		hold := Hold{on: c.on, sessions: r.sessions, reserved: t.opens, loose: !t.opens, eio: req.eio()}
+		hold.sessions, hold.eio = r.sessions, req.eio()
 		return Decision{Backend: c.on.backend, SID: req.SID, Pin: pin, Hold: hold}, nil
 	}
 	d := Decision{SID: req.SID}

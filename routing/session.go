@@ -1,8 +1,11 @@
 package routing
 
-// session is what is known about a pinned sid. Its shard's lock guards it. It is kept at 32 bytes, with times in seconds
-// since the table's start, since there may be millions; its sid is the key that it is stored under.
+import "strings"
+
+// session is what is known about a pinned sid. Its shard's lock guards it. It is kept at 64 bytes, with times in seconds
+// since the table's start, since there may be millions.
 type session struct {
+	sid     string       // never changes
 	on      *incarnation // its owner; never changes: a sid that moves gets a new session
 	since   uint32       // when it was learned
 	placed  uint32       // when it was last put at the young end of its LRU
@@ -12,6 +15,14 @@ type session struct {
 	ttl     uint16       // how long it lives without a request
 	eio     uint8        // the protocol's number in its requests; 0: none seen
 	flags   flags
+
+	younger, older *session // its neighbours in the LRU that it is in
+}
+
+// newSession returns a session like pin, with a copy of sid.
+func newSession(sid string, pin session) *session {
+	pin.sid = strings.Clone(sid)
+	return &pin
 }
 
 // flags are the session's yes-or-no facts, in one byte.

@@ -14,25 +14,24 @@ const (
 	evictTries = 32 // held sessions stepped over, at most, to find one to evict
 )
 
-// shard is one part of the table with its own lock. A sid is in at most one of its three lists. The LRUs are larger
-// than they may become, so that they never evict by themselves: what leaves them must be counted off first.
+// shard is one part of the table with its own lock. A sid is in at most one of its three lists. It takes two cache lines,
+// and a request of a proven session touches only the first.
 type shard struct {
 	mu       sync.Mutex
 	table    *Sessions
-	limit    int                              // unproven and proven pins together
-	unproven *simplelru.LRU[string, *session] // a handshake, and nothing since
-	proven   *simplelru.LRU[string, *session] // at most limit less its eighth, unless more are held
-	buried   *simplelru.LRU[string, burial]   // sids that are refused
-	held     int                              // proven pins with an open poll or tunnel
-	_        [64]byte                         // keeps the next shard's lock out of this one's cache line
+	index    index                          // of all pins
+	held     int                            // proven pins with an open poll or tunnel
+	limit    int                            // unproven and proven pins together
+	unproven lru                            // a handshake, and nothing since
+	proven   lru                            // at most limit less its eighth, unless more are held
+	buried   *simplelru.LRU[string, burial] // sids that are refused
+	_        [8]byte                        // keeps the next shard's lock out of these lines
 }
 
 // init makes the shard ready; limit is at least 1.
 func (sh *shard) init(table *Sessions, limit int) {
 	sh.table, sh.limit = table, limit
-	sh.unproven, _ = simplelru.NewLRU[string, *session](limit+1, nil) // fails for sizes below 1 only
-	sh.proven, _ = simplelru.NewLRU[string, *session](limit+1, nil)
-	sh.buried, _ = simplelru.NewLRU[string, burial](limit/16+1, nil)
+	sh.buried, _ = simplelru.NewLRU[string, burial](limit/16+1, nil) // fails for sizes below 1 only
 }
 
 // pinState is what the table knows about a sid.
@@ -59,32 +58,32 @@ type finding struct {
 	hold  Hold
 }
 
-// follow finds sid's pin and takes a hold on it. With a tagged backend it looks only for a pin to that one.
-func (sh *shard) follow(sid string, tagged *Backend, req *Request) finding {
+// follow finds a sid's pin and takes a hold on it. With a tagged backend it looks only for a pin to that one.
+func (sh *shard) follow(k key, tagged *Backend, req *Request) finding {
 	now := sh.table.clock.Load()
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	s := sh.find(sid)
+	s := sh.index.find(k)
 	switch {
-	case s == nil && sh.isBuried(sid, now):
-		return finding{state: sh.epitaph(sid)}
+	case s == nil && sh.isBuried(k.sid, now):
+		return finding{state: sh.epitaph(k.sid)}
 	case s == nil, tagged != nil && s.on.backend.id != tagged.id:
 		return finding{}
 	case s.on.dead.Load():
 		return finding{state: pinGone}
 	}
-	s.on.inFlight.Add(1)
-	found := finding{pinAlive, s.pin(), time.Duration(s.ttl) * time.Second, Hold{on: s.on}}
+	hold := Hold{on: s.on, stripe: s.on.inFlight.up()}
+	found := finding{pinAlive, s.pin(), time.Duration(s.ttl) * time.Second, hold}
 	if req.Passive {
 		return found
 	}
 	found.hold.pin, found.hold.shard, found.hold.tunnel = s, sh, req.Upgrade
-	sh.use(sid, s, now, req)
+	sh.use(s, now, req)
 	return found
 }
 
 // use notes a request of a session: it is held, counts, is young, and is proven.
-func (sh *shard) use(sid string, s *session, now uint32, req *Request) {
+func (sh *shard) use(s *session, now uint32, req *Request) {
 	if !s.held() {
 		sh.held++
 	}
@@ -101,20 +100,20 @@ func (sh *shard) use(sid string, s *session, now uint32, req *Request) {
 	s.used = now
 	switch {
 	case !s.is(proven):
-		sh.prove(sid, s, now)
+		sh.prove(s, now)
 	case now >= s.placed+placeAge: // not each time: saves a look at both neighbours in the list
-		sh.proven.Get(sid)
+		sh.proven.renew(s)
 		s.placed = now
 	}
 }
 
 // prove moves a held session among the proven ones. These may take all room but an eighth, which is kept for handshakes.
-func (sh *shard) prove(sid string, s *session, now uint32) {
-	sh.unproven.Remove(sid)
-	sh.proven.Add(strings.Clone(sid), s)
+func (sh *shard) prove(s *session, now uint32) {
+	sh.unproven.unlink(s)
+	sh.proven.push(s)
 	s.flags |= proven
 	s.placed = now
-	if sh.proven.Len() > sh.limit-sh.limit/8 {
+	if sh.proven.len > sh.limit-sh.limit/8 {
 		sh.evictProven(now)
 	}
 }
@@ -147,23 +146,24 @@ func (sh *shard) release(s *session, tunnel bool) {
 	}
 }
 
-// learn pins sid. With reserved, its place is counted already. It reports whether sid is now pinned to s.on.
-func (sh *shard) learn(sid string, s *session, reserved bool) bool {
+// learn pins the sid of s, which k is. With reserved, its place is counted already. It reports whether the sid is now pinned
+// to s.on.
+func (sh *shard) learn(k key, s *session, reserved bool) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	old := sh.find(sid)
+	old := sh.index.find(k)
 	if s.is(sought) {
 		if old != nil && (!old.is(sought) || old.on == s.on) {
 			return old.on == s.on
 		}
-		if sh.isBuried(sid, s.since) {
+		if sh.isBuried(k.sid, s.since) {
 			return false
 		}
 	}
 	if old != nil {
-		sh.remove(sid, old) // overwriting would leave it counted
+		sh.remove(old) // overwriting would leave it counted
 	}
-	sh.buried.Remove(sid)
+	sh.buried.Remove(k.sid)
 	if !sh.makeRoom(s.since) {
 		sh.table.notStored.Add(1)
 		return false
@@ -173,30 +173,30 @@ func (sh *shard) learn(sid string, s *session, reserved bool) bool {
 	} else {
 		s.count()
 	}
-	sh.unproven.Add(strings.Clone(sid), s)
+	sh.add(k, s)
 	return true
 }
 
-// bury refuses sid until then, and unpins it.
-func (sh *shard) bury(sid string, until uint32) {
+// bury refuses a sid until then, and unpins it.
+func (sh *shard) bury(k key, until uint32) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if s := sh.find(sid); s != nil {
-		sh.remove(sid, s)
+	if s := sh.index.find(k); s != nil {
+		sh.remove(s)
 	}
-	sh.buried.Add(strings.Clone(sid), burial{until: until})
+	sh.buried.Add(strings.Clone(k.sid), burial{until: until})
 }
 
 // retire is bury for a session with nothing open; it reports whether there is one.
-func (sh *shard) retire(sid string, until uint32) bool {
+func (sh *shard) retire(k key, until uint32) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	s := sh.find(sid)
+	s := sh.index.find(k)
 	if s == nil || s.held() {
 		return false
 	}
-	sh.remove(sid, s)
-	sh.buried.Add(strings.Clone(sid), burial{until, true})
+	sh.remove(s)
+	sh.buried.Add(strings.Clone(k.sid), burial{until, true})
 	return true
 }
 
@@ -213,25 +213,23 @@ func (sh *shard) epitaph(sid string) pinState {
 	return pinGone
 }
 
-// find returns sid's session without changing its place, nil if there is none.
-func (sh *shard) find(sid string) *session {
-	if s, ok := sh.proven.Peek(sid); ok {
-		return s
-	}
-	s, _ := sh.unproven.Peek(sid)
-	return s
+// add takes in a session whose sid, which k is, is not pinned.
+func (sh *shard) add(k key, s *session) {
+	sh.index.add(k.hash, s)
+	sh.listOf(s).push(s)
 }
 
-func (sh *shard) listOf(s *session) *simplelru.LRU[string, *session] {
+func (sh *shard) listOf(s *session) *lru {
 	if s.is(proven) {
-		return sh.proven
+		return &sh.proven
 	}
-	return sh.unproven
+	return &sh.unproven
 }
 
 // remove takes a session out of the table and off its owner's count. Holds on it may still be open.
-func (sh *shard) remove(sid string, s *session) {
-	sh.listOf(s).Remove(sid)
+func (sh *shard) remove(s *session) {
+	sh.index.remove(sh.table.hash(s.sid), s)
+	sh.listOf(s).unlink(s)
 	s.discount()
 	s.flags |= detached
 	if s.held() {

@@ -2,7 +2,6 @@ package routing
 
 import (
 	"iter"
-	"strings"
 	"time"
 )
 
@@ -43,7 +42,8 @@ func (s *Sessions) Import(sid string, e Entry) bool {
 	if pin.expired(now) || pin.on.dead.Load() {
 		return false
 	}
-	return s.shardOf(sid).adopt(sid, &pin, e.Counted && e.Tunnels == 0)
+	sh, k := s.locate(sid)
+	return sh.adopt(k, newSession(sid, pin), e.Counted && e.Tunnels == 0)
 }
 
 // second is t as the table counts time, not beyond now.
@@ -51,14 +51,14 @@ func (s *Sessions) second(t time.Time, now uint32) uint32 {
 	return uint32(min(max(t.Sub(s.start), 0)/time.Second, time.Duration(now)))
 }
 
-// adopt pins sid unless something is known of it here.
-func (sh *shard) adopt(sid string, s *session, counts bool) bool {
+// adopt pins the sid of s, which k is, unless something is known of it here.
+func (sh *shard) adopt(k key, s *session, counts bool) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if old := sh.find(sid); old != nil {
+	if old := sh.index.find(k); old != nil {
 		return old.on == s.on
 	}
-	if sh.isBuried(sid, s.placed) {
+	if sh.isBuried(k.sid, s.placed) {
 		return false
 	}
 	if !sh.makeRoom(s.placed) {
@@ -68,8 +68,8 @@ func (sh *shard) adopt(sid string, s *session, counts bool) bool {
 	if counts {
 		s.count()
 	}
-	sh.listOf(s).Add(strings.Clone(sid), s)
-	if s.is(proven) && sh.proven.Len() > sh.limit-sh.limit/8 {
+	sh.add(k, s)
+	if s.is(proven) && sh.proven.len > sh.limit-sh.limit/8 {
 		sh.evictProven(s.placed)
 	}
 	return true
