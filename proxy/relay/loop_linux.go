@@ -12,6 +12,7 @@ type loop struct {
 	relay *Relay
 	buf   []byte // every read goes here first; belongs to the loop's goroutine
 	pipe  pipe   // for those that have much to say
+	share share  // with the other loops
 }
 
 func newLoop(r *Relay, l *event.Loop) *loop {

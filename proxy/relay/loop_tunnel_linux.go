@@ -70,6 +70,7 @@ func (t *loopTunnel) open(spec Tunnel) (entered bool, err error) {
 	for i := range t.sides {
 		t.sides[i].token = t.loop.Enter(&t.sides[i])
 	}
+	t.loop.share.tunnels.Add(1)
 	if entered = t.enter(t.loop.relay, t, spec); !entered {
 		t.shutDown()
 		return false, ErrClosed
@@ -110,7 +111,13 @@ func (t *loopTunnel) step(s *side, events uint32) (over bool) {
 	if s.readable() && events&^unix.EPOLLOUT != 0 {
 		t.pump(s, events&^(unix.EPOLLIN|unix.EPOLLOUT) != 0)
 	}
-	return t.settle()
+	if t.settle() {
+		return true
+	}
+	if to := t.loop.relief(); to != nil {
+		return t.moveTo(to)
+	}
+	return false
 }
 
 // settle brings epoll up to date, or closes the tunnel if it is over.
@@ -225,5 +232,6 @@ func (t *loopTunnel) shutDown() bool {
 		t.sides[i].close()
 		t.sides[i].queue = nil
 	}
+	t.loop.share.tunnels.Add(-1)
 	return true
 }
