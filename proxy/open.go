@@ -27,13 +27,8 @@ func (c *conn) open() error {
 		c.unread(rest)
 		return nil
 	}
-	below := c.nc
-	if len(rest) > 0 {
-		below = &prefixed{Conn: c.nc, rest: rest}
-	}
-	layer := tls.Server(below, c.p.cfg.TLS)
-	c.layer, c.sock, c.secure = layer, nil, true
-	return layer.HandshakeContext(ctx)
+	c.secure = true
+	return c.speakTLS(ctx, tls.Server, c.p.cfg.TLS, rest)
 }
 
 // readProxyHeader takes the client's address from a PROXY header, version 1 or 2, which must be there. A header of kind
@@ -83,21 +78,3 @@ func (s *stream) unread(rest []byte) {
 		s.r, s.w = 0, copy(s.buf, rest)
 	}
 }
-
-// prefixed is a connection of which the first bytes have been read already.
-type prefixed struct {
-	net.Conn
-	rest []byte
-}
-
-func (p *prefixed) Read(b []byte) (int, error) {
-	if len(p.rest) > 0 {
-		n := copy(b, p.rest)
-		p.rest = p.rest[n:]
-		return n, nil
-	}
-	return p.Conn.Read(b)
-}
-
-// CloseWrite lets the relay end one direction.
-func (p *prefixed) CloseWrite() error { return closeWrite(p.Conn) }
