@@ -68,10 +68,20 @@ func (t *TLS) NetConn() net.Conn { return t.Conn }
 // fills less than p, nothing is left but what More says.
 func (t *TLS) TryRead(p []byte) (n int, err error) {
 	t.wire.drained = false
+	return t.tryRead(p)
+}
+
+// TryRest is TryRead for what has been read from the stream below already.
+func (t *TLS) TryRest(p []byte) (n int, err error) {
+	t.wire.drained = true
+	return t.tryRead(p)
+}
+
+func (t *TLS) tryRead(p []byte) (n int, err error) {
 	for n < len(p) && t.failed == nil {
 		t.wire.reads, t.wire.whole = 0, 0
 		m, err := t.layer.Read(p[n:])
-		if err != nil && err != errAgain {
+		if err != nil && err != syscall.EAGAIN {
 			t.failed = err
 		}
 		n += m

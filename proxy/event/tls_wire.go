@@ -30,15 +30,7 @@ type wire struct {
 	kept   *bytes.Buffer // what the stream did not take yet; nil: nothing
 }
 
-// errAgain tells crypto/tls that nothing is there for the moment: only an error that is temporary is not for ever.
-var errAgain net.Error = again{}
-
-type again struct{}
-
-func (again) Error() string   { return "nothing is there for the moment" }
-func (again) Timeout() bool   { return false }
-func (again) Temporary() bool { return true }
-
+// Read reads for crypto/tls. EAGAIN is a temporary error, and only others are for ever to crypto/tls.
 func (w *wire) Read(p []byte) (int, error) {
 	w.reads++
 	n, err := w.read(p)
@@ -55,13 +47,10 @@ func (w *wire) read(p []byte) (int, error) {
 	case !w.established:
 		return w.Conn.Read(p)
 	case w.drained: // of what has come since, there will be another edge
-		return 0, errAgain
+		return 0, syscall.EAGAIN
 	}
 	n, err := w.below.TryRead(p)
 	w.drained = n < len(p)
-	if err == syscall.EAGAIN {
-		err = errAgain
-	}
 	return n, err
 }
 

@@ -18,7 +18,8 @@ type loopTunnel struct {
 // side is one connection of a tunnel. Bytes are read from it only while nothing is queued for the other side.
 type side struct {
 	tunnel *loopTunnel
-	queue  []byte // for this side; the kernel did not take it yet
+	queue  []byte     // for this side; the kernel did not take it yet
+	tls    *event.TLS // over the descriptor; nil: in the clear
 	token  event.Token
 	fd     int32  // -1 when closed
 	events uint32 // what epoll reports; 0 is not registered
@@ -39,14 +40,14 @@ const (
 	burst = 4
 )
 
-// start carries spec if both its connections are plain ones. done is false if it did nothing at all.
+// start carries spec if both its connections are sockets, or TLS over Sockets. done is false if it did nothing at all.
 func (l *loop) start(spec Tunnel) (done bool, err error) {
 	sides, ok, err := descriptors(spec, l.Loop)
 	if !ok {
 		return false, nil
 	}
-	closeBoth(spec)
 	if err != nil {
+		closeBoth(spec)
 		return true, err
 	}
 	t := &loopTunnel{loop: l, sides: sides}
@@ -104,8 +105,11 @@ func (t *loopTunnel) step(s *side, events uint32) (over bool) {
 	}
 	if len(s.queue) > 0 && events&^unix.EPOLLIN != 0 {
 		t.flush(s)
+		if o := s.other(); o.readable() && o.pending() {
+			t.pump(o, false)
+		}
 	}
-	if s.readable() && events&^unix.EPOLLOUT != 0 {
+	if s.readable() && (events&^unix.EPOLLOUT != 0 || s.pending()) {
 		t.pump(s, events&^(unix.EPOLLIN|unix.EPOLLOUT) != 0)
 	}
 	return t.settle()
@@ -128,8 +132,8 @@ func (t *loopTunnel) settle() (over bool) {
 
 // pump moves what s has to the other side; ended says that the end of it, or an error, is among that.
 func (t *loopTunnel) pump(s *side, ended bool) {
-	for range burst {
-		n, err := receive(s.fd, t.loop.buf)
+	for i := 0; i < burst || s.pending(); i++ {
+		n, err := s.receive(t.loop.buf, i < burst)
 		switch {
 		case n > 0:
 			t.heard[s.index()].Store(int64(t.loop.Now()))
@@ -143,7 +147,7 @@ func (t *loopTunnel) pump(s *side, ended bool) {
 		case err == unix.EAGAIN:
 			return
 		}
-		if n > 0 && n < len(t.loop.buf) && !ended || !s.readable() {
+		if n > 0 && n < len(t.loop.buf) && !ended && !s.pending() || !s.readable() {
 			return
 		}
 	}
