@@ -13,7 +13,12 @@ import (
 
 // open reads what precedes the first request: the PROXY header of a trusted proxy, then the TLS handshake.
 func (c *conn) open() error {
-	ctx, cancel := context.WithTimeout(context.Background(), c.p.cfg.HeaderTimeout)
+	patience := c.p.cfg.HeaderTimeout
+	if c.unopened {
+		patience = time.Duration(c.due.Load()) - c.p.now()
+		c.unopened = false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var rest []byte
 	if c.p.cfg.ProxyProtocol && c.p.cfg.trusts(c.peer) {
