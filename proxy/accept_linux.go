@@ -188,8 +188,9 @@ func (s acceptedSocket) begin(c *conn) {
 		c.end()
 		return
 	}
+	c.unopened = c.p.cfg.TLS != nil
 	switch {
-	case !c.p.direct():
+	case !c.unopened && !c.p.direct():
 		go c.serve()
 	case c.rest():
 		go c.tend(nil, nil)

@@ -14,6 +14,7 @@ type slowRow struct {
 	name   string
 	change func(*proxy.Config)
 	tls    bool   // the proxy expects TLS
+	spoken bool   // which the client speaks
 	begin  string // sent, and answered if it is a whole request
 	drip   string // sent a byte at a time, for ever, so that something always moves
 	want   string // what the client gets before it is closed
@@ -34,6 +35,8 @@ var slowRows = []slowRow{
 	{name: "sends half a trailer and stops", change: bodyFor(short), begin: "POST /" + asked + "Transfer-Encoding: chunked\r\n\r\n0\r\nX: y", want: "408"},
 	{name: "says nothing where a PROXY header must come", change: behindProxy(short)},
 	{name: "sends half a PROXY header of version 2 and then byte after byte", change: behindProxy(short), begin: signature + "\x21\x11\x0f\xff", drip: "x"},
+	{name: "says nothing after a reply over TLS", change: idleFor(5 * short), tls: true, spoken: true, begin: plainGet},
+	{name: "sends half a body over TLS and stops", change: bodyFor(short), tls: true, spoken: true, begin: "POST /" + asked + "Content-Length: 1000000\r\n\r\nhalf", want: "408"},
 	{name: "says nothing where TLS must come", change: headFor(short), tls: true},
 	{name: "sends half a TLS record and then byte after byte", change: headFor(short), tls: true, begin: "\x16\x03\x01\x3f\xff\x01\x00", drip: "x"},
 }
@@ -69,7 +72,7 @@ func TestSlowClientsAreCut(t *testing.T) {
 					overTLS(t)(cfg)
 				}
 			})
-			c := g.dial(t)
+			c := g.dial(t).securedIf(row.spoken)
 			c.send(row.begin)
 			if strings.HasPrefix(row.begin, plainGet) {
 				if got := c.reply(); got.raw() != ok {
@@ -121,15 +124,25 @@ func (b *backend) idle() bool {
 // TestClientsThatDoNotReadAreCut has clients ask for more than the sockets hold and read none of it.
 func TestClientsThatDoNotReadAreCut(t *testing.T) {
 	t.Parallel()
-	for name, request := range map[string]string{
-		"a long reply":               get("/long"),
-		"many replies, all asked at": strings.Repeat(get("/long"), 100),
+	for name, row := range map[string]struct {
+		request string
+		secure  bool
+	}{
+		"a long reply":                        {get("/long"), false},
+		"many replies, all asked at":          {strings.Repeat(get("/long"), 100), false},
+		"a long reply over TLS":               {get("/long"), true},
+		"many replies over TLS, all asked at": {strings.Repeat(get("/long"), 100), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := startProxy(t, 1, bodyFor(short))
+			g := startProxy(t, 1, func(cfg *proxy.Config) {
+				cfg.BodyTimeout = short
+				if row.secure {
+					overTLS(t)(cfg)
+				}
+			})
 			g.backend(0).serve(func(c *backendConn) { c.next(); c.pour(200 << 20) })
-			g.dial(t).send(request)
+			g.dial(t).securedIf(row.secure).send(row.request)
 			eventually(t, "the client is accepted", func() bool { return g.backend(0).dialled() == 1 })
 			eventually(t, "the backend is let go", func() bool { return g.backend(0).all()[0].over() })
 			eventually(t, "nothing is left", func() bool { return g.proxy.Stats().Connections == 0 })

@@ -54,6 +54,11 @@ func (c *conn) claim(state int32) bool { return c.state.CompareAndSwap(state, ca
 // needs nobody, or until the connection ends. On the loop it hands over to a goroutine what would wait there.
 func (c *conn) tend(x *exchange, do stage) {
 	defer c.p.recovered("serving a connection", c.end)
+	if c.unopened {
+		c.onLoop = false
+		go c.serve() // a handshake waits in the middle of things
+		return
+	}
 	for turns := 0; ; turns++ {
 		if c.onLoop && turns == turnsOnLoop {
 			c.leaveLoop(x, do)
@@ -157,11 +162,15 @@ func (c *conn) unpark() (*exchange, stage) {
 	return x, do
 }
 
-// rest leaves the connection to whoever is told first of its next request. It returns false, or true if that is the caller.
+// rest leaves the connection to whoever is told first of its next request, or of its TLS handshake. It returns false, or true
+// if that is the caller.
 func (c *conn) rest() bool {
-	loop := c.onLoop
+	loop, patience := c.onLoop, c.p.cfg.IdleTimeout
+	if c.unopened {
+		patience = c.p.cfg.HeaderTimeout
+	}
 	c.onLoop = false
-	c.schedule(c.p.cfg.IdleTimeout)
+	c.schedule(patience)
 	c.state.Store(resting)
 	if (c.own.Edges()&event.In != 0 || c.aborted.Load() || c.halted.Load()) && c.claim(resting) {
 		c.onLoop = loop

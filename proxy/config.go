@@ -52,7 +52,7 @@ type Config struct {
 
 	ConnectTimeout time.Duration // for dialling a backend, TLS included; 0: 3 s
 	HeaderTimeout  time.Duration // for a request's whole head from its first byte; 0: 5 s
-	BodyTimeout    time.Duration // for any progress of a request's body, or of a client's reading (over TLS: of 32 KiB of it); 0: 30 s
+	BodyTimeout    time.Duration // for any progress of a request's body, or of a client's reading (over TLS: of 64 KiB of it); 0: 30 s
 	IdleTimeout    time.Duration // for the next request, and between two parts of a reply; 0: 75 s
 	PollTimeout    time.Duration // for a reply to begin; 0: from the session's handshake, 120 s where that is unknown
 	TunnelTimeout  time.Duration // for a silent tunnel; 0: from the session's handshake, 1 h where that is unknown
@@ -210,5 +210,6 @@ func (c *Config) backendTLS(host string) *tls.Config {
 	}
 	setDefault(&to.ServerName, host)
 	to.NextProtos = []string{"http/1.1"}
+	to.Renegotiation = tls.RenegotiateNever // in the middle of a read, it would have to wait
 	return to
 }

@@ -30,6 +30,7 @@ type conn struct {
 	leaving chan struct{} // closed then; nil while nobody waits for it
 
 	query     engineio.Query // the last request's: a session's requests on one connection share its strings
+	unopened  bool           // what open reads has not begun to come
 	linger    bool           // bytes of the client may be unread: a plain close would destroy our last reply
 	tunnelled bool           // handed to the relay, which closes it
 

@@ -13,7 +13,12 @@ import (
 
 // open reads what precedes the first request: the PROXY header of a trusted proxy, then the TLS handshake.
 func (c *conn) open() error {
-	ctx, cancel := context.WithTimeout(context.Background(), c.p.cfg.HeaderTimeout)
+	patience := c.p.cfg.HeaderTimeout
+	if c.unopened {
+		patience = time.Duration(c.due.Load()) - c.p.now()
+		c.unopened = false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var rest []byte
 	if c.p.cfg.ProxyProtocol && c.p.cfg.trusts(c.peer) {
@@ -27,13 +32,8 @@ func (c *conn) open() error {
 		c.unread(rest)
 		return nil
 	}
-	below := c.nc
-	if len(rest) > 0 {
-		below = &prefixed{Conn: c.nc, rest: rest}
-	}
-	layer := tls.Server(below, c.p.cfg.TLS)
-	c.layer, c.sock, c.secure = layer, nil, true
-	return layer.HandshakeContext(ctx)
+	c.secure = true
+	return c.speakTLS(ctx, tls.Server, c.p.cfg.TLS, rest)
 }
 
 // readProxyHeader takes the client's address from a PROXY header, version 1 or 2, which must be there. A header of kind
@@ -83,21 +83,3 @@ func (s *stream) unread(rest []byte) {
 		s.r, s.w = 0, copy(s.buf, rest)
 	}
 }
-
-// prefixed is a connection of which the first bytes have been read already.
-type prefixed struct {
-	net.Conn
-	rest []byte
-}
-
-func (p *prefixed) Read(b []byte) (int, error) {
-	if len(p.rest) > 0 {
-		n := copy(b, p.rest)
-		p.rest = p.rest[n:]
-		return n, nil
-	}
-	return p.Conn.Read(b)
-}
-
-// CloseWrite lets the relay end one direction.
-func (p *prefixed) CloseWrite() error { return closeWrite(p.Conn) }

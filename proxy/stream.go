@@ -19,9 +19,9 @@ var errAborted = errors.New("connection aborted")
 // One goroutine reads it and one, possibly another, writes it; abort is anybody's. It holds a buffer only while there
 // are bytes in it, and sets a deadline only when it has to wait: an exchange whose bytes are there costs neither.
 type stream struct {
-	nc    net.Conn // the connection itself; its deadlines and Close may be used from any goroutine
-	layer net.Conn // what is read and written: nc, or TLS over it
-	sock  socket   // nc, if that is a socket and nothing is layered over it; nil: layer.Read and layer.Write serve
+	nc    net.Conn     // the connection itself; its deadlines and Close may be used from any goroutine
+	layer net.Conn     // what is read and written: nc, or TLS over it
+	sock  event.Stream // layer, if that can do without waiting; nil: layer.Read and layer.Write serve
 
 	buf  []byte // lent by takeBuffer; nil while nothing is buffered
 	r, w int    // buf[r:w] has been read and not consumed
@@ -35,15 +35,6 @@ type stream struct {
 	halted  atomic.Bool // no more waits for bytes to read
 }
 
-// socket is a connection that can be read and written without waiting: what cannot be done at once fails with EAGAIN. It
-// is an event.Socket or, where there is no loop, a netSocket.
-type socket interface {
-	TryRead(p []byte) (int, error)
-	TryWrite(p []byte) (int, error)
-	AwaitRead() error // as long as the deadlines of the connection allow
-	AwaitWrite() error
-}
-
 func (s *stream) init(nc net.Conn) {
 	s.nc, s.layer = nc, nc
 	if own, ok := nc.(*event.Socket); ok {
@@ -53,9 +44,9 @@ func (s *stream) init(nc net.Conn) {
 	s.sock = plainSocket(nc)
 }
 
-// onSocket says that an event loop tells what happens to the connection, and that nothing is layered over it.
+// onSocket says that an event loop tells what happens to the connection.
 func (s *stream) onSocket() bool {
-	_, ok := s.sock.(*event.Socket)
+	_, ok := s.nc.(*event.Socket)
 	return ok
 }
 
@@ -306,7 +297,7 @@ func (s *stream) quiet() bool {
 		return false
 	}
 	_, err := s.tryRead()
-	return isAgain(err)
+	return isAgain(err) && s.whole()
 }
 
 // isTimeout says that the peer stayed silent, or did not read, for too long.

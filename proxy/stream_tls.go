@@ -1,69 +1,51 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
-	"time"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
-// records is a connection to a TLS backend that knows whether what was read of it ends with a whole record. crypto/tls
-// reads ahead: bytes of a record that is not complete lie where neither the socket nor the TLS layer shows them.
-type records struct {
-	net.Conn
-	header [5]byte // of the record under way (RFC 8446 section 5.1)
-	have   int     // how much of it has come
-	left   int     // of the record's body
-}
+// side is how one side of a TLS connection begins: tls.Server or tls.Client.
+type side = func(net.Conn, *tls.Config) *tls.Conn
 
-func (r *records) Read(b []byte) (int, error) {
-	n, err := r.Conn.Read(b)
-	r.follow(b[:n])
-	return n, err
-}
-
-func (r *records) follow(b []byte) {
-	for len(b) > 0 {
-		if r.left > 0 {
-			n := min(r.left, len(b))
-			r.left -= n
-			b = b[n:]
-			continue
-		}
-		n := copy(r.header[r.have:], b)
-		r.have += n
-		b = b[n:]
-		if r.have == len(r.header) {
-			r.left = int(r.header[3])<<8 | int(r.header[4])
-			r.have = 0
-		}
+// speakTLS puts TLS over the stream and performs the handshake, for which ctx has a deadline; early has been read already.
+func (s *stream) speakTLS(ctx context.Context, by side, cfg *tls.Config, early []byte) error {
+	if s.sock == nil { // some net.Conn that nobody can do without waiting
+		layer := by(&prefixed{Conn: s.nc, rest: early}, cfg)
+		s.layer = layer
+		return layer.HandshakeContext(ctx)
 	}
+	layer := event.NewTLS(s.nc, s.sock, early, by, cfg)
+	s.layer, s.sock = layer, layer
+	return layer.Handshake(ctx)
+}
+
+// whole says that no part of a TLS record lies where neither the socket nor the TLS layer shows it.
+func (s *stream) whole() bool {
+	layer, ok := s.layer.(*event.TLS)
+	return !ok || layer.Whole()
+}
+
+// prefixed is a connection of which the first bytes have been read already.
+type prefixed struct {
+	net.Conn
+	rest []byte
+}
+
+func (p *prefixed) Read(b []byte) (int, error) {
+	if len(p.rest) > 0 {
+		n := copy(b, p.rest)
+		p.rest = p.rest[n:]
+		return n, nil
+	}
+	return p.Conn.Read(b)
 }
 
 // CloseWrite lets the relay end one direction.
-func (r *records) CloseWrite() error { return closeWrite(r.Conn) }
-
-// quietTLS is quiet for a connection over TLS: nothing in the TLS layer, nothing in the socket, no part of a record
-// between them.
-func (s *stream) quietTLS() bool {
-	layer, ok := s.layer.(*tls.Conn)
-	if !ok || s.w > s.r {
-		return false
-	}
-	below, ok := layer.NetConn().(*records)
-	if !ok {
-		return false
-	}
-	var socket stream
-	socket.init(below.Conn)
-	defer socket.discard()
-	if !socket.quiet() {
-		return false
-	}
-	s.nc.SetReadDeadline(time.Unix(1, 0)) // so that the layer shows what it holds and waits for nothing more
-	defer s.nc.SetReadDeadline(time.Time{})
-	_, err := layer.Read(make([]byte, 1))
-	return isTimeout(err) && below.have == 0 && below.left == 0
-}
+func (p *prefixed) CloseWrite() error { return closeWrite(p.Conn) }
 
 // closeWrite sends a FIN, where the connection can.
 func closeWrite(nc net.Conn) error {

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
 // netSocket is a socket that the runtime's poller waits for. Each direction is for one goroutine at a time.
@@ -27,7 +29,7 @@ type netCall struct {
 
 // plainSocket returns what a connection is if that is a socket and nothing else; nil otherwise: a wrapper may well turn the
 // socket's bytes into others.
-func plainSocket(nc net.Conn) socket {
+func plainSocket(nc net.Conn) event.Stream {
 	switch nc.(type) {
 	case *net.TCPConn, *net.UnixConn:
 	default:

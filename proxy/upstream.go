@@ -37,7 +37,7 @@ type upstream struct {
 	addr    string
 	tls     *tls.Config // nil for plain connections
 	dialer  *net.Dialer
-	loops   []*event.Loop // for plain connections; none: goroutines wait on them
+	loops   []*event.Loop // none: goroutines wait on the connections
 
 	mu   sync.Mutex
 	idle []*upConn // the youngest last
@@ -106,14 +106,14 @@ func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, erro
 }
 
 // getNow is get for the event loop: where a connection has to be dialled it has only begun to. errMustDial says that a
-// goroutine must get one: a backend's name is to be looked up, or TLS is spoken, where neither reading nor writing can do
-// without waiting. A new connection is on the loop of near, if that is not nil.
+// goroutine must get one: a backend's name is to be looked up, or a TLS handshake to be waited for. A new connection is on the
+// loop of near, if that is not nil.
 func (u *upstream) getNow(pinned, fresh bool, near *event.Socket) (*upConn, error) {
-	if u.tls != nil {
-		return nil, errMustDial
-	}
 	if c := u.reuse(pinned, fresh); c != nil {
 		return c, nil
+	}
+	if u.tls != nil {
+		return nil, errMustDial
 	}
 	c := &upConn{home: u, dialling: true}
 	return u.dialled(c, u.dialNow(c, near))
@@ -126,7 +126,7 @@ func (u *upstream) reuse(pinned, fresh bool) *upConn {
 		if c == nil {
 			break
 		}
-		if c.quiet() || c.quietTLS() {
+		if c.quiet() {
 			c.reused, c.spoke, c.parsed = true, false, false
 			return c
 		}
@@ -197,27 +197,32 @@ func (c *upConn) life(pinned bool) time.Duration {
 	return c.keepFor
 }
 
-// dial connects c to the backend.
+// dial connects c to the backend, with a TLS handshake if it speaks that.
 func (u *upstream) dial(c *upConn, timeout time.Duration) error {
-	if u.loops != nil && u.tls == nil {
+	until := time.Now().Add(timeout)
+	if err := u.dialBelow(c, timeout); err != nil || u.tls == nil {
+		return err
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), until)
+	defer cancel()
+	err := c.speakTLS(ctx, tls.Client, u.tls, nil)
+	if err != nil {
+		c.close()
+	}
+	return err
+}
+
+func (u *upstream) dialBelow(c *upConn, timeout time.Duration) error {
+	if u.loops != nil {
 		return u.dialSocket(c, timeout)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	nc, err := u.dialer.DialContext(ctx, u.network, u.addr)
-	if err != nil {
-		return err
+	if err == nil {
+		c.init(nc)
 	}
-	if u.tls != nil {
-		tc := tls.Client(&records{Conn: nc}, u.tls)
-		if err := tc.HandshakeContext(ctx); err != nil {
-			nc.Close()
-			return err
-		}
-		nc = tc
-	}
-	c.init(nc)
-	return nil
+	return err
 }
 
 // lose closes an idle connection that its backend has closed, or on which it has spoken unasked. What the loop has heard may
@@ -249,9 +254,6 @@ func (u *upstream) put(c *upConn) {
 	c.release()
 	c.lent.reclaim(&c.res.Fields)
 	c.lent, c.unsent = nil, nil
-	if c.sock == nil {
-		c.nc.SetReadDeadline(time.Time{}) // an old one would make quiet see nothing
-	}
 	u.mu.Lock()
 	u.unlend(c)
 	keep := len(u.idle) < idlePerBackend && c.keepFor > 0 && !c.aborted.Load() && u.backend.State() < routing.Down

@@ -36,31 +36,35 @@ func TestPipelines(t *testing.T) {
 	for _, row := range pipeRows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			g := startProxy(t, 1, nil)
-			g.backend(0).serve(answeringBy(func(m message) string { return reply("200 OK", m.target()) }))
-			c := g.dial(t)
-			c.send(row.send)
-			for _, want := range row.want {
-				if got := c.reply(); got.body != want {
-					t.Errorf("got %q, want the reply to %s", got.raw(), want)
-				}
-			}
-			if row.ended == "" {
-				if got := c.ask(get("/last")); got.body != "/last" {
-					t.Errorf("the request after them got %q", got.raw())
-				}
-				row.want = append(row.want, "/last")
-			} else if rest := c.rest(); !strings.HasSuffix(rest, strings.TrimSpace(row.ended)+strings.Repeat("\n", strings.Count(row.ended, "\n"))) {
-				t.Errorf("got %q at the end, want %q", rest, row.ended)
-			}
-			var came []string
-			for _, m := range g.backend(0).seen() {
-				came = append(came, m.target())
-			}
-			if strings.Join(came, " ") != strings.Join(row.want, " ") {
-				t.Errorf("the backend got %v, want %v", came, row.want)
-			}
+			byBoth(t, row.run)
 		})
+	}
+}
+
+func (row pipeRow) run(t *testing.T, secure bool) {
+	g := startProxy(t, 1, overTLSIf(t, secure))
+	g.backend(0).serve(answeringBy(func(m message) string { return reply("200 OK", m.target()) }))
+	c := g.dial(t).securedIf(secure)
+	c.send(row.send)
+	for _, want := range row.want {
+		if got := c.reply(); got.body != want {
+			t.Errorf("got %q, want the reply to %s", got.raw(), want)
+		}
+	}
+	if row.ended == "" {
+		if got := c.ask(get("/last")); got.body != "/last" {
+			t.Errorf("the request after them got %q", got.raw())
+		}
+		row.want = append(row.want, "/last")
+	} else if rest := c.rest(); !strings.HasSuffix(rest, strings.TrimSpace(row.ended)+strings.Repeat("\n", strings.Count(row.ended, "\n"))) {
+		t.Errorf("got %q at the end, want %q", rest, row.ended)
+	}
+	var came []string
+	for _, m := range g.backend(0).seen() {
+		came = append(came, m.target())
+	}
+	if strings.Join(came, " ") != strings.Join(row.want, " ") {
+		t.Errorf("the backend got %v, want %v", came, row.want)
 	}
 }
 

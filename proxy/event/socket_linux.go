@@ -93,6 +93,9 @@ func (s *Socket) Fail() { s.Close() }
 // socket is full takes Out back.
 func (s *Socket) Edges() uint32 { return s.edges.Load() }
 
+// remind has the socket seem to have something to be read: whoever is layered over it has.
+func (s *Socket) remind() { s.edges.Or(In) }
+
 // TryRead reads what is there: EAGAIN says nothing is, io.EOF that nothing ever will be.
 func (s *Socket) TryRead(p []byte) (int, error) {
 	if len(p) == 0 {

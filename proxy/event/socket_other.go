@@ -32,6 +32,8 @@ func (*Socket) AwaitWrite() error { return errors.ErrUnsupported }
 // Edges returns none.
 func (*Socket) Edges() uint32 { return 0 }
 
+func (*Socket) remind() {}
+
 // SetLinger fails.
 func (*Socket) SetLinger(int) error { return errors.ErrUnsupported }
 

@@ -11,10 +11,10 @@
 //
 // # Carriers
 //
-// Two carriers keep the same promises and pass the same tests. On Linux a tunnel between plain TCP or Unix connections
-// is carried by one epoll loop and costs, while it is idle, a few hundred bytes and nothing else. Every other tunnel
-// (TLS, a wrapped connection, another system) is carried by a pair of goroutines that hold no large buffer while they
-// wait.
+// Two carriers keep the same promises and pass the same tests. On Linux a tunnel between TCP or Unix connections is
+// carried by one epoll loop and costs, while it is idle, a few hundred bytes and nothing else; either side may be an
+// event.TLS, which costs what crypto/tls keeps besides. Every other tunnel (a wrapped connection, another system) is
+// carried by a pair of goroutines that hold no large buffer while they wait.
 //
 // # Ends
 //
@@ -27,7 +27,7 @@
 // # Memory
 //
 // A peer that does not read stops the reading of the other side: at most 128 KiB are then held for it beyond the
-// kernel's buffers.
+// kernel's buffers, and over TLS as much again in records.
 //
 // # Goroutines
 //

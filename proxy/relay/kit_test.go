@@ -33,7 +33,9 @@ type lane struct {
 	name    string
 	loops   int
 	network string
-	tls     bool // the client speaks TLS, which no loop carries
+	tls     bool // the client speaks TLS
+	sealed  bool // and so does the backend
+	wrapped bool // in a way that no loop carries
 }
 
 var lanes = []lane{
@@ -41,7 +43,9 @@ var lanes = []lane{
 	{name: "epoll loop, Unix sockets", network: "unix"},
 	{name: "goroutine pair, TCP", network: "tcp", loops: -1},
 	{name: "goroutine pair, Unix sockets", network: "unix", loops: -1},
-	{name: "goroutine pair, TLS client", network: "tcp", tls: true},
+	{name: "epoll loop, TLS client", network: "tcp", tls: true},
+	{name: "epoll loop, TLS on both sides", network: "tcp", tls: true, sealed: true},
+	{name: "goroutine pair, TLS client", network: "tcp", tls: true, wrapped: true},
 }
 
 // onEveryLane runs a test of a rule with a relay of its own on each lane.
@@ -144,17 +148,48 @@ func (k *kit) connectClient() (near, far net.Conn) {
 	if !k.tls {
 		return near, far
 	}
-	server := tls.Server(near, serverTLS())
-	peer := tls.Client(far, &tls.Config{InsecureSkipVerify: true})
+	return k.secure(near, far, tls.Server, tls.Client)
+}
+
+// connectBackend is connect for the backend's side.
+func (k *kit) connectBackend() (near, far net.Conn) {
+	k.t.Helper()
+	near, far = k.connect()
+	if !k.sealed {
+		return near, far
+	}
+	return k.secure(near, far, tls.Client, tls.Server)
+}
+
+// secure puts TLS over both ends of a connection.
+func (k *kit) secure(near, far net.Conn, nearSide, farSide func(net.Conn, *tls.Config) *tls.Conn) (_, _ net.Conn) {
+	k.t.Helper()
+	var ours handshaker = pairTLS{nearSide(near, anyTLS())}
+	if !k.wrapped {
+		ours = k.loopTLS(near, nearSide, anyTLS())
+	}
+	peer := farSide(far, anyTLS())
 	shaken := make(chan error, 1)
 	go func() { shaken <- peer.Handshake() }()
-	if err := server.Handshake(); err != nil {
-		k.t.Fatal(err)
-	}
+	near = ours.shake(k)
 	if err := <-shaken; err != nil {
 		k.t.Fatal(err)
 	}
-	return server, peer
+	return near, peer
+}
+
+// handshaker is a connection whose TLS handshake is still to come.
+type handshaker interface {
+	shake(*kit) net.Conn // returns the connection for the relay
+}
+
+type pairTLS struct{ *tls.Conn }
+
+func (c pairTLS) shake(k *kit) net.Conn {
+	if err := c.Handshake(); err != nil {
+		k.t.Error(err)
+	}
+	return c.Conn
 }
 
 func receive[T any](t testing.TB, c <-chan T) T {
@@ -196,8 +231,8 @@ func (l *logBook) lines() []string {
 	return strings.Split(strings.TrimSpace(l.text.String()), "\n")
 }
 
-// serverTLS is the configuration of a server with a certificate that nobody knows.
-var serverTLS = sync.OnceValue(func() *tls.Config {
+// anyTLS is the configuration of a server with a certificate that nobody knows, and of a client that takes it.
+var anyTLS = sync.OnceValue(func() *tls.Config {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
@@ -207,5 +242,5 @@ var serverTLS = sync.OnceValue(func() *tls.Config {
 	if err != nil {
 		panic(err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+	return &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 })

@@ -19,10 +19,10 @@ func newLoop(r *Relay, l *event.Loop) *loop {
 	return &loop{Loop: l, relay: r, buf: make([]byte, loopReadSize)}
 }
 
-// has says that a connection is a socket on the loop.
+// has says that a connection is a socket on the loop, or TLS over one.
 func (l *loop) has(c net.Conn) bool {
-	s, ok := c.(*event.Socket)
-	return ok && s.Loop() == l.Loop
+	s := socketOf(c)
+	return s != nil && s.Loop() == l.Loop
 }
 
 // Close gives the loop's descriptors back, after Run has ended.

@@ -19,7 +19,8 @@ type loopTunnel struct {
 // side is one connection of a tunnel. Bytes are read from it only while nothing is queued for the other side.
 type side struct {
 	tunnel *loopTunnel
-	queue  []byte // for this side; the kernel did not take it yet
+	queue  []byte     // for this side; the kernel did not take it yet
+	tls    *event.TLS // over the descriptor; nil: in the clear
 	token  event.Token
 	fd     int32  // -1 when closed
 	events uint32 // what epoll reports; 0 is not registered
@@ -41,14 +42,14 @@ const (
 	burst = 4
 )
 
-// start carries spec if both its connections are plain ones. done is false if it did nothing at all.
+// start carries spec if both its connections are sockets, or TLS over Sockets. done is false if it did nothing at all.
 func (l *loop) start(spec Tunnel) (done bool, err error) {
 	sides, ok, err := descriptors(spec, l.Loop)
 	if !ok {
 		return false, nil
 	}
-	closeBoth(spec)
 	if err != nil {
+		closeBoth(spec)
 		return true, err
 	}
 	t := &loopTunnel{loop: l, sides: sides}
@@ -107,8 +108,11 @@ func (t *loopTunnel) step(s *side, events uint32) (over bool) {
 	}
 	if len(s.queue) > 0 && events&^unix.EPOLLIN != 0 {
 		t.flush(s)
+		if o := s.other(); o.readable() && o.pending() {
+			t.pump(o, false)
+		}
 	}
-	if s.readable() && events&^unix.EPOLLOUT != 0 {
+	if s.readable() && (events&^unix.EPOLLOUT != 0 || s.pending()) {
 		t.pump(s, events&^(unix.EPOLLIN|unix.EPOLLOUT) != 0)
 	}
 	if t.settle() {
@@ -137,8 +141,9 @@ func (t *loopTunnel) settle() (over bool) {
 
 // pump moves what s has to the other side; ended says that the end of it, or an error, is among that.
 func (t *loopTunnel) pump(s *side, ended bool) {
-	for range burst {
-		n, emptied, err := t.move(s)
+	for i := 0; i < burst || s.pending(); i++ {
+		fresh := i < burst
+		n, emptied, err := t.move(s, fresh)
 		switch {
 		case n > 0:
 		case err == 0:
@@ -147,31 +152,33 @@ func (t *loopTunnel) pump(s *side, ended bool) {
 		case !again(err):
 			t.failed(s.index() == client)
 			return
-		case err == unix.EAGAIN:
+		case err == unix.EAGAIN && fresh:
 			return
 		}
-		if emptied && !ended || !s.readable() {
+		if fresh && emptied && !ended || !s.readable() {
 			return
 		}
 	}
 	s.events = anyEvents
 }
 
-// move moves to the other side what one call gets of s: n is 0 with no error at its end. emptied says that nothing was left.
-func (t *loopTunnel) move(s *side) (n int, emptied bool, err unix.Errno) {
+// move moves to the other side what one call gets of s, without fresh only of what has been read from the socket already: n is
+// 0 with no error at its end. emptied says that nothing was left.
+func (t *loopTunnel) move(s *side, fresh bool) (n int, emptied bool, err unix.Errno) {
+	o := s.other()
 	if s.bulk {
 		if n, err = t.shift(s); !unspliced(err) {
 			s.bulk = n >= bulkSize
 			return n, false, err
 		}
 	}
-	n, err = receive(s.fd, t.loop.buf)
+	n, err = s.receive(t.loop.buf, fresh)
 	if n > 0 {
-		s.bulk = n >= bulkSize
+		s.bulk = n >= bulkSize && s.tls == nil && o.tls == nil
 		t.heard[s.index()].Store(int64(t.loop.Now()))
-		s.other().send(t.loop.buf[:n])
+		o.send(t.loop.buf[:n])
 	}
-	return n, n > 0 && n < len(t.loop.buf), err
+	return n, n > 0 && n < len(t.loop.buf) && !s.pending(), err
 }
 
 // finished passes the end of what s sends on to the other side.

@@ -30,11 +30,13 @@ func (s *side) send(p []byte) {
 
 // flush hands the kernel what is queued, and reports whether it took any of it.
 func (s *side) flush() (moved bool) {
+	before := s.kept()
 	n := s.write(s.queue)
+	moved = n > 0 || s.kept() < before
 	if s.queue = s.queue[n:]; len(s.queue) == 0 || s.deaf {
 		s.queue = nil
 	}
-	return n > 0
+	return moved
 }
 
 // write returns how much of p the kernel took.
@@ -42,7 +44,7 @@ func (s *side) write(p []byte) int {
 	if len(p) == 0 || s.deaf || s.shut {
 		return 0
 	}
-	n, err := send(s.fd, p)
+	n, err := s.transmit(p)
 	if err != 0 && !again(err) {
 		// Its socket has an end or an error to be read, but perhaps also last words: reading it goes on until then.
 		s.deaf = true
@@ -59,6 +61,7 @@ func (s *side) sendFIN() {
 		return
 	}
 	s.shut = true
+	s.farewell()
 	event.ShutdownWrite(int(s.fd))
 }
 
@@ -73,9 +76,11 @@ func (s *side) register() error {
 		want = readEvents
 	}
 	switch {
-	case len(s.queue) > 0:
+	case len(s.queue) > 0, s.readable() && s.pending(): // in the latter case, for the loop to come by
 		want |= writeEvents
-	case s.tunnel.ending: // the loop is to close it, at once if the client's end has been read already
+	case s.tunnel.ending && s.eof: // the loop is to close it: over TLS, that it ends need not be a FIN
+		want = readEvents | writeEvents
+	case s.tunnel.ending:
 		want = readEvents
 	}
 	if want == s.events {
@@ -98,7 +103,10 @@ func (s *side) close() {
 	if s.fd < 0 {
 		return
 	}
+	if !s.shut {
+		s.farewell()
+	}
 	s.tunnel.loop.Leave(s.token)
 	event.CloseFD(int(s.fd)) // the only descriptor of the socket, so epoll forgets it too
-	s.fd, s.events = -1, 0
+	s.fd, s.events, s.shut = -1, 0, true
 }

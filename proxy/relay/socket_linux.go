@@ -38,20 +38,20 @@ func again(err unix.Errno) bool {
 	return err == unix.EAGAIN || err == unix.EINTR || err == unix.ENOBUFS || err == unix.ENOMEM
 }
 
-// descriptors gets hold of the descriptors of a tunnel's connections, for a loop. Those of Sockets are taken out of them;
-// the runtime's poller, however, keeps watching a net.Conn until it is closed, and a socket cannot be taken out of one, so
-// that others are duplicated. ok is false, and nothing has been touched, if a connection is not a plain TCP or Unix one or
-// the process has no descriptors left.
+// descriptors gets hold of the descriptors of a tunnel's connections, for a loop. Those of Sockets are taken out of them, also
+// from below TLS; the runtime's poller, however, keeps watching a net.Conn until it is closed, and a socket cannot be taken out
+// of one, so that others are duplicated, and closed. ok is false, and nothing has been touched, if a connection is something
+// else or the process has no descriptors left.
 func descriptors(t Tunnel, on *event.Loop) (sides [2]side, ok bool, err error) {
 	conns := [2]net.Conn{client: t.Client, backend: t.Backend}
-	if !plain(t.Client) || !plain(t.Backend) {
+	if !carried(t.Client) || !carried(t.Backend) {
 		return sides, false, nil
 	}
 	for i := range sides {
 		sides[i].fd = -1
 	}
 	for i, c := range conns {
-		if _, taken := c.(*event.Socket); taken {
+		if socketOf(c) != nil {
 			continue
 		}
 		fd, err := event.Duplicate(c.(syscall.Conn))
@@ -62,12 +62,15 @@ func descriptors(t Tunnel, on *event.Loop) (sides [2]side, ok bool, err error) {
 		sides[i].fd = int32(fd)
 	}
 	for i, c := range conns {
-		if s, taken := c.(*event.Socket); taken {
-			if err = sides[i].take(s, on); err != nil {
-				closeAll(sides)
-				return sides, true, err
-			}
+		if s := socketOf(c); s == nil {
+			c.Close()
+		} else if err = sides[i].take(s, on); err != nil {
+			closeAll(sides)
+			return sides, true, err
 		}
+	}
+	for i, c := range conns {
+		sides[i].speak(c)
 	}
 	return sides, true, nil
 }
@@ -89,10 +92,22 @@ func (s *side) take(from *event.Socket, on *event.Loop) error {
 	return err
 }
 
-func plain(c net.Conn) bool {
+// carried says that a loop can carry the connection.
+func carried(c net.Conn) bool {
 	switch c.(type) {
-	case *net.TCPConn, *net.UnixConn, *event.Socket:
+	case *net.TCPConn, *net.UnixConn:
 		return true
 	}
-	return false
+	return socketOf(c) != nil
+}
+
+// socketOf returns the Socket that a connection is, or that it is TLS over; nil if it is something else.
+func socketOf(c net.Conn) *event.Socket {
+	switch c := c.(type) {
+	case *event.Socket:
+		return c
+	case *event.TLS:
+		return c.Socket()
+	}
+	return nil
 }

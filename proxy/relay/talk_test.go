@@ -30,7 +30,7 @@ func (k *kit) prepare(spec *relay.Tunnel) *tunnel {
 	k.t.Helper()
 	tn := &tunnel{t: k.t, done: make(chan relay.Stats, 2)} // a second call would be seen by whoever looks
 	spec.Client, tn.client = k.connectClient()
-	spec.Backend, tn.backend = k.connect()
+	spec.Backend, tn.backend = k.connectBackend()
 	if spec.Done == nil {
 		spec.Done = func(s relay.Stats) { tn.done <- s }
 	}

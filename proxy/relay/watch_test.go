@@ -21,6 +21,7 @@ type watched struct {
 func (k *kit) watch() *watched {
 	k.t.Helper()
 	w := &watched{told: make(chan struct{}, 2)}
+	k.wrapped = true // what is on a loop tells of itself
 	w.near, w.far = k.connectClient()
 	var err error
 	if w.Watch, err = k.relay.Watch(w.near, func() { w.told <- struct{}{} }); err != nil {
@@ -125,6 +126,7 @@ func TestAWatchIsSilentAfterDisarmAndStop(t *testing.T) {
 func TestAWatchedConnectionCanBecomeATunnel(t *testing.T) {
 	onEveryLane(t, func(t *testing.T, k *kit) {
 		var spec relay.Tunnel
+		k.wrapped = true
 		tn := k.prepare(&spec)
 		w, err := k.relay.Watch(spec.Client, func() { t.Error("told") })
 		if err != nil {

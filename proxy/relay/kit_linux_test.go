@@ -1,0 +1,49 @@
+package relay_test
+
+import (
+	"crypto/tls"
+	"net"
+	"syscall"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
+)
+
+// loopTLS puts TLS over a connection, with the handshake still to come, and then has it go on as a socket on the relay's loop.
+func (k *kit) loopTLS(near net.Conn, side func(net.Conn, *tls.Config) *tls.Conn, cfg *tls.Config) handshaker {
+	fd, err := event.Duplicate(near.(syscall.Conn))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	below := &onLoop{Conn: near}
+	if err := event.NewSocket(k.relay.Loops()[0], fd, &below.sock, below); err != nil {
+		return pairTLS{side(near, cfg)} // the relay is closed already
+	}
+	return &loopTLS{event.NewTLS(below, &below.sock, nil, side, cfg), near}
+}
+
+// onLoop is a connection that ends as a socket on a loop, which need not run yet while there is a handshake.
+type onLoop struct {
+	net.Conn
+	sock event.Socket
+}
+
+// Edge implements event.Owner.
+func (*onLoop) Edge(*event.Socket, uint32) {}
+
+// SyscallConn implements syscall.Conn.
+func (c *onLoop) SyscallConn() (syscall.RawConn, error) { return c.sock.SyscallConn() }
+
+func (c *onLoop) Close() error { return c.sock.Close() }
+
+type loopTLS struct {
+	*event.TLS
+	near net.Conn
+}
+
+func (c *loopTLS) shake(k *kit) net.Conn {
+	if err := c.Handshake(k.t.Context()); err != nil {
+		k.t.Error(err)
+	}
+	c.near.Close()
+	return c.TLS
+}

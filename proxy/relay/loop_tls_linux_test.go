@@ -1,0 +1,43 @@
+package relay_test
+
+import (
+	"io"
+	"testing"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
+	"github.com/holdfast-proxy/holdfast/proxy/relay"
+)
+
+// TestATunnelBeginsWithWhatTLSHasRead has a client speak before its tunnel begins, in records of which only a byte has been
+// asked for: no event tells of the others, nor of the client's farewell.
+func TestATunnelBeginsWithWhatTLSHasRead(t *testing.T) {
+	for _, l := range lanes {
+		if !l.tls || l.wrapped {
+			continue
+		}
+		t.Run(l.name, func(t *testing.T) {
+			k := newKit(t, l)
+			var spec relay.Tunnel
+			tn := k.prepare(&spec)
+			for _, s := range []string{"one,", "two,", "three"} {
+				io.WriteString(tn.client, s)
+			}
+			closeWrite(t, tn.client)
+			first := make([]byte, 1)
+			client := spec.Client.(*event.TLS)
+			if _, err := io.ReadFull(client, first); err != nil {
+				t.Fatal(err)
+			}
+			spec.ToBackend = first
+			if err := k.relay.Start(spec); err != nil {
+				t.Fatal(err)
+			}
+			hear(t, tn.backend, "one,two,three")
+			hearEOF(t, tn.backend)
+			pass(t, tn.backend, tn.client, "answer")
+			closeWrite(t, tn.backend)
+			hearEOF(t, tn.client)
+			tn.ended(relay.ClientClosed)
+		})
+	}
+}
