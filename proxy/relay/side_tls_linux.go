@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -48,11 +47,12 @@ func (s *side) receive(p []byte, fresh bool) (int, unix.Errno) {
 	if s.tls == nil {
 		return receive(s.fd, p)
 	}
-	read := s.tls.TryRead
-	if !fresh {
-		read = s.tls.TryRest
+	n, err := 0, error(nil)
+	if fresh {
+		n, err = s.tls.TryRead(p)
+	} else {
+		n, err = s.tls.TryRest(p)
 	}
-	n, err := read(p)
 	// A TLS peer that leaves without a word, as many do, has closed all the same.
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return 0, 0
@@ -71,11 +71,10 @@ func (s *side) transmit(p []byte) (int, unix.Errno) {
 
 // errno is how an error of TLS, or of the socket below it, looks to those who know sockets.
 func errno(err error) unix.Errno {
-	var own syscall.Errno
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.As(err, &own):
+	}
+	if own, ok := err.(unix.Errno); ok {
 		return own
 	}
 	return unix.EPROTO
