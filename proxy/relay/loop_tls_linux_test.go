@@ -1,8 +1,12 @@
 package relay_test
 
 import (
+	"crypto/tls"
 	"io"
+	"net"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-proxy/holdfast/proxy/event"
 	"github.com/holdfast-proxy/holdfast/proxy/relay"
@@ -37,6 +41,31 @@ func TestATunnelBeginsWithWhatTLSHasRead(t *testing.T) {
 			pass(t, tn.backend, tn.client, "answer")
 			closeWrite(t, tn.backend)
 			hearEOF(t, tn.client)
+			tn.ended(relay.ClientClosed)
+		})
+	}
+}
+
+// TestATunnelEndsWithinARecord has a client send a part of a record and a FIN in a single segment.
+func TestATunnelEndsWithinARecord(t *testing.T) {
+	for _, l := range lanes {
+		if !l.tls {
+			continue
+		}
+		t.Run(l.name, func(t *testing.T) {
+			k := newKit(t, l)
+			tn := k.open(relay.Tunnel{})
+			tn.exchange()
+			below := tn.client.(*tls.Conn).NetConn().(*net.TCPConn)
+			raw, err := below.SyscallConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 1) })
+			io.WriteString(below, "\x17\x03\x03\x00\x20part")
+			below.CloseWrite()
+			hearEOF(t, tn.backend)
+			tn.backend.Close()
 			tn.ended(relay.ClientClosed)
 		})
 	}

@@ -144,9 +144,9 @@ func (t *loopTunnel) pump(s *side, ended bool) {
 		case !again(err):
 			t.failed(s.index() == client)
 			return
-		case err == unix.EAGAIN:
+		case err == unix.EAGAIN && (i > 0 || !ended || s.tls == nil):
 			return
-		}
+		} // else TLS has found a part of a record, and not looked further: behind it there is the end
 		if n > 0 && n < len(t.loop.buf) && !ended && !s.pending() || !s.readable() {
 			return
 		}
