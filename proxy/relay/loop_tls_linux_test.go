@@ -70,3 +70,31 @@ func TestATunnelEndsWithinARecord(t *testing.T) {
 		})
 	}
 }
+
+// TestABurstOverTLSArrives has a client send, while the loop is busy, more than it reads in a row: what is left then is partly
+// in the socket and partly in TLS.
+func TestABurstOverTLSArrives(t *testing.T) {
+	for _, l := range lanes {
+		if !l.tls || l.wrapped {
+			continue
+		}
+		t.Run(l.name, func(t *testing.T) {
+			k := newIdleKit(t, l)
+			k.relay.ReadAtMost(8 << 10)
+			k.run(t.Context())
+			tn := k.open(relay.Tunnel{})
+			tn.exchange()
+			busy, free := make(chan bool), make(chan bool)
+			other := k.open(relay.Tunnel{Done: func(relay.Stats) { close(busy); <-free }}) // on the loop
+			other.client.Close()
+			other.backend.Close()
+			receive(t, busy)
+			const size = 120 << 10 // which the sockets hold between them
+			if _, err := tn.client.Write(make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+			close(free)
+			expectZeros(t, tn.backend, size)
+		})
+	}
+}

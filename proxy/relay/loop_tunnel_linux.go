@@ -132,26 +132,36 @@ func (t *loopTunnel) settle() (over bool) {
 
 // pump moves what s has to the other side; ended says that the end of it, or an error, is among that.
 func (t *loopTunnel) pump(s *side, ended bool) {
-	for i := 0; i < burst || s.pending(); i++ {
-		n, err := s.receive(t.loop.buf, i < burst)
-		switch {
-		case n > 0:
-			t.heard[s.index()].Store(int64(t.loop.Now()))
-			s.other().send(t.loop.buf[:n])
-		case err == 0:
-			t.finished(s)
+	for i := range burst {
+		n, err := s.receive(t.loop.buf)
+		// Behind a part of a record TLS has not looked further, but there may be the end.
+		unsure := s.tls != nil && ended && i == 0
+		if err == unix.EAGAIN && !unsure || !t.forward(s, n, err) || n > 0 && n < len(t.loop.buf) && !ended && !s.pending() {
 			return
-		case !again(err):
-			t.failed(s.index() == client)
-			return
-		case err == unix.EAGAIN && (i > 0 || !ended || s.tls == nil):
-			return
-		} // else TLS has found a part of a record, and not looked further: behind it there is the end
-		if n > 0 && n < len(t.loop.buf) && !ended && !s.pending() || !s.readable() {
+		}
+	}
+	for s.pending() { // epoll knows of what is still in the socket only
+		if n, err := s.receiveRest(t.loop.buf); !t.forward(s, n, err) {
 			return
 		}
 	}
 	s.events = anyEvents
+}
+
+// forward gives the other side what has been read of s, or sees to the end of it. It reports whether s may be read again.
+func (t *loopTunnel) forward(s *side, n int, err unix.Errno) bool {
+	switch {
+	case n > 0:
+		t.heard[s.index()].Store(int64(t.loop.Now()))
+		s.other().send(t.loop.buf[:n])
+	case err == 0:
+		t.finished(s)
+		return false
+	case !again(err):
+		t.failed(s.index() == client)
+		return false
+	}
+	return s.readable()
 }
 
 // finished passes the end of what s sends on to the other side.

@@ -41,18 +41,19 @@ func (socketStream) AwaitRead() error { return errors.ErrUnsupported }
 // AwaitWrite fails.
 func (socketStream) AwaitWrite() error { return errors.ErrUnsupported }
 
-// receive reads what the side has, as the function of that name does; without fresh, only what has been read from the
-// socket already.
-func (s *side) receive(p []byte, fresh bool) (int, unix.Errno) {
+// receive reads what the side has, as the function of that name does.
+func (s *side) receive(p []byte) (int, unix.Errno) {
 	if s.tls == nil {
 		return receive(s.fd, p)
 	}
-	n, err := 0, error(nil)
-	if fresh {
-		n, err = s.tls.TryRead(p)
-	} else {
-		n, err = s.tls.TryRest(p)
-	}
+	return received(s.tls.TryRead(p))
+}
+
+// receiveRest reads what is pending.
+func (s *side) receiveRest(p []byte) (int, unix.Errno) { return received(s.tls.TryRest(p)) }
+
+// received is what a read of TLS looks like to those who know sockets.
+func received(n int, err error) (int, unix.Errno) {
 	// A TLS peer that leaves without a word, as many do, has closed all the same.
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return 0, 0
