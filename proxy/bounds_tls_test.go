@@ -12,7 +12,7 @@ import (
 )
 
 // overTLS has the proxy serve TLS. Clients speak it once they are secured.
-func overTLS(t *testing.T) func(*proxy.Config) {
+func overTLS(t testing.TB) func(*proxy.Config) {
 	return func(cfg *proxy.Config) {
 		cfg.TLS = &tls.Config{
 			Certificates: []tls.Certificate{certificate(t)},

@@ -45,7 +45,7 @@ type Config struct {
 	// TLS serves clients over TLS. nil: in the clear. Its NextProtos should be http/1.1 alone.
 	TLS *tls.Config
 	// BackendTLS is how backends with https URLs are spoken to; a ServerName in it is expected of each of them. nil: with
-	// the system's roots, and the host of the URL.
+	// the system's roots, and the host of the URL. Renegotiation is refused whatever it says.
 	BackendTLS *tls.Config
 	// SourceAddress is the local address that backends are dialled from. Zero: the system chooses.
 	SourceAddress netip.Addr

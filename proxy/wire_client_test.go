@@ -21,7 +21,7 @@ type client struct {
 	lastCloses bool // the last reply was to be the connection's last
 }
 
-// dial connects to the proxy; the connection is closed with the test t, before the proxy is shut down.
+// dial connects to the proxy, by TLS if all do; the connection is closed with the test t, before the proxy is shut down.
 func (g *rig) dial(t testing.TB) *client {
 	t.Helper()
 	nc, err := net.DialTimeout("tcp", g.addr, patience)
@@ -30,7 +30,11 @@ func (g *rig) dial(t testing.TB) *client {
 	}
 	t.Cleanup(func() { nc.Close() })
 	tcp := nc.(*net.TCPConn)
-	return &client{conn: tcp, t: t, r: bufio.NewReader(tcp), tcp: tcp}
+	c := &client{conn: tcp, t: t, r: bufio.NewReader(tcp), tcp: tcp}
+	if g.secure {
+		c.secured()
+	}
+	return c
 }
 
 // conn is what a client speaks through: TCP, or TLS over it.

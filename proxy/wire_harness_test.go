@@ -25,6 +25,7 @@ type rig struct {
 	sessions *routing.Sessions
 	addr     string
 	log      logged
+	secure   bool // dial speaks TLS
 
 	backends []*backend
 }
@@ -56,6 +57,10 @@ func (g *rig) start(t testing.TB, cfg proxy.Config) {
 	t.Helper()
 	var err error
 	cfg.Loops = loops
+	if secure && cfg.TLS == nil && !cfg.ProxyProtocol { // a PROXY header precedes TLS
+		g.secure = true
+		overTLS(t)(&cfg)
+	}
 	if cfg.Router == nil {
 		cfg.Router, err = routing.NewRouter(routing.Config{Pool: cfg.Pool, Sessions: cfg.Sessions, SIDTag: cfg.SIDTag})
 		if err != nil {

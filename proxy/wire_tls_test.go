@@ -52,14 +52,10 @@ func TestTLSClientsThatWaitHaveNoGoroutine(t *testing.T) {
 		return
 	}
 	const count = 200
-	quick := &tls.Config{InsecureSkipVerify: true, CurvePreferences: []tls.CurveID{tls.CurveP256}}
 	g := startProxy(t, 1, overTLS(t))
 	g.backend(0).serve(answeringAllButWaits)
 	for i := range count {
 		c := g.dial(t).secured()
-		layer := tls.Client(c.tcp, quick)
-		c.conn = layer
-		c.r.Reset(layer)
 		if i%2 == 0 {
 			c.ask(plainGet)
 		} else {
@@ -139,6 +135,9 @@ func (h *holdBack) take() []byte {
 	return h.held
 }
 
+// farewell sends close_notify, but no FIN.
+func (c *client) farewell() { _ = c.conn.(securedConn).Conn.CloseWrite() }
+
 // TestTLSConnectionsEnd has a client break off, or say farewell, between two requests.
 func TestTLSConnectionsEnd(t *testing.T) {
 	t.Parallel()
@@ -146,7 +145,7 @@ func TestTLSConnectionsEnd(t *testing.T) {
 		end   func(*client)
 		alert bool
 	}{
-		"by close_notify, without a FIN": {end: func(c *client) { c.CloseWrite() }},
+		"by close_notify, without a FIN": {end: (*client).farewell},
 		"by a FIN, without close_notify": {end: func(c *client) { c.tcp.CloseWrite() }},
 		"by a FIN within a record":       {end: func(c *client) { io.WriteString(c.tcp, "\x17\x03\x03\x00\xffx"); c.tcp.CloseWrite() }},
 		"by a request in the clear":      {end: func(c *client) { io.WriteString(c.tcp, plainGet) }, alert: true},
@@ -176,7 +175,7 @@ func TestTLSHalfCloseBehindARequest(t *testing.T) {
 	g.backend(0).serve(answering(ok))
 	c := g.dial(t).secured()
 	c.send(plainGet)
-	c.CloseWrite()
+	c.farewell()
 	if got := c.reply(); got.raw() != ok {
 		t.Errorf("got %q", got.raw())
 	}

@@ -35,7 +35,7 @@ type TLS struct {
 // NewTLS begins to speak TLS over nc, as side does, which is tls.Server or tls.Client. below is what nc is as a Stream, and
 // early has been read from it already. Handshake comes next.
 //
-// On a connection with tls.Config.Renegotiation nothing may be read: that would have to wait.
+// cfg must not allow renegotiation, which would have to wait in the middle of a read.
 func NewTLS(nc net.Conn, below Stream, early []byte, side func(net.Conn, *tls.Config) *tls.Conn, cfg *tls.Config) *TLS {
 	t := &TLS{Conn: nc, wire: wire{Conn: nc, below: below, early: early}}
 	t.layer = side(&t.wire, cfg)

@@ -141,44 +141,60 @@ func (t *loopTunnel) settle() (over bool) {
 
 // pump moves what s has to the other side; ended says that the end of it, or an error, is among that.
 func (t *loopTunnel) pump(s *side, ended bool) {
-	for i := 0; i < burst || s.pending(); i++ {
-		fresh := i < burst
-		n, emptied, err := t.move(s, fresh)
-		switch {
-		case n > 0:
-		case err == 0:
-			t.finished(s)
-			return
-		case !again(err):
-			t.failed(s.index() == client)
-			return
-		case err == unix.EAGAIN && fresh:
+	for i := range burst {
+		copied := !s.bulk
+		n, err := t.move(s)
+		// Behind a part of a record TLS has not looked further, but there may be the end.
+		unsure := s.tls != nil && ended && i == 0
+		emptied := copied && n > 0 && n < len(t.loop.buf) && !s.pending()
+		if err == unix.EAGAIN && !unsure || !t.goesOn(s, n, err) || emptied && !ended {
 			return
 		}
-		if fresh && emptied && !ended || !s.readable() {
+	}
+	for s.pending() { // epoll knows of what is still in the socket only
+		n, err := s.receiveRest(t.loop.buf)
+		t.pass(s, n)
+		if !t.goesOn(s, n, err) {
 			return
 		}
 	}
 	s.events = anyEvents
 }
 
-// move moves to the other side what one call gets of s, without fresh only of what has been read from the socket already: n is
-// 0 with no error at its end. emptied says that nothing was left.
-func (t *loopTunnel) move(s *side, fresh bool) (n int, emptied bool, err unix.Errno) {
-	o := s.other()
+// move moves to the other side what one call gets of s: n is 0 with no error at its end.
+func (t *loopTunnel) move(s *side) (n int, err unix.Errno) {
 	if s.bulk {
 		if n, err = t.shift(s); !unspliced(err) {
 			s.bulk = n >= bulkSize
-			return n, false, err
+			return n, err
 		}
 	}
-	n, err = s.receive(t.loop.buf, fresh)
+	n, err = s.receive(t.loop.buf)
+	s.bulk = n >= bulkSize && s.tls == nil && s.other().tls == nil
+	t.pass(s, n)
+	return n, err
+}
+
+// pass gives the other side what has been read of s.
+func (t *loopTunnel) pass(s *side, n int) {
 	if n > 0 {
-		s.bulk = n >= bulkSize && s.tls == nil && o.tls == nil
 		t.heard[s.index()].Store(int64(t.loop.Now()))
-		o.send(t.loop.buf[:n])
+		s.other().send(t.loop.buf[:n])
 	}
-	return n, n > 0 && n < len(t.loop.buf) && !s.pending(), err
+}
+
+// goesOn sees to the end of s, if a reading has met it. It reports whether s may be read again.
+func (t *loopTunnel) goesOn(s *side, n int, err unix.Errno) bool {
+	switch {
+	case n > 0:
+	case err == 0:
+		t.finished(s)
+		return false
+	case !again(err):
+		t.failed(s.index() == client)
+		return false
+	}
+	return s.readable()
 }
 
 // finished passes the end of what s sends on to the other side.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -42,17 +41,19 @@ func (socketStream) AwaitRead() error { return errors.ErrUnsupported }
 // AwaitWrite fails.
 func (socketStream) AwaitWrite() error { return errors.ErrUnsupported }
 
-// receive reads what the side has, as the function of that name does; without fresh, only what has been read from the
-// socket already.
-func (s *side) receive(p []byte, fresh bool) (int, unix.Errno) {
+// receive reads what the side has, as the function of that name does.
+func (s *side) receive(p []byte) (int, unix.Errno) {
 	if s.tls == nil {
 		return receive(s.fd, p)
 	}
-	read := s.tls.TryRead
-	if !fresh {
-		read = s.tls.TryRest
-	}
-	n, err := read(p)
+	return received(s.tls.TryRead(p))
+}
+
+// receiveRest reads what is pending.
+func (s *side) receiveRest(p []byte) (int, unix.Errno) { return received(s.tls.TryRest(p)) }
+
+// received is what a read of TLS looks like to those who know sockets.
+func received(n int, err error) (int, unix.Errno) {
 	// A TLS peer that leaves without a word, as many do, has closed all the same.
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return 0, 0
@@ -71,11 +72,10 @@ func (s *side) transmit(p []byte) (int, unix.Errno) {
 
 // errno is how an error of TLS, or of the socket below it, looks to those who know sockets.
 func errno(err error) unix.Errno {
-	var own syscall.Errno
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.As(err, &own):
+	}
+	if own, ok := err.(unix.Errno); ok {
 		return own
 	}
 	return unix.EPROTO

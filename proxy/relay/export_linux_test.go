@@ -1,0 +1,8 @@
+package relay
+
+// ReadAtMost has the loops, which must not run yet, read no more than n bytes at a time.
+func (r *Relay) ReadAtMost(n int) {
+	for _, l := range r.loops {
+		l.buf = make([]byte, n)
+	}
+}
