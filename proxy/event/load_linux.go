@@ -5,8 +5,12 @@ import (
 	"time"
 )
 
-// loadWindow is the time over which a loop's load is measured.
-const loadWindow = 100 * time.Millisecond
+const (
+	// loadWindow is the time over which a loop's load is measured.
+	loadWindow = 100 * time.Millisecond
+	// loadSample is how many batches there are to one whose time is taken.
+	loadSample = 4
+)
 
 // load is which part of its time a loop does not wait.
 type load struct {
@@ -16,11 +20,11 @@ type load struct {
 	at      atomic.Int64 // when that ended, by the loop's clock
 }
 
-// note notes that the loop was busy.
+// note notes that the loop was busy, as it was with the other batches of which this one is a sample.
 func (l *load) note(from, to time.Duration) {
-	l.busy += to - from
+	l.busy += loadSample * (to - from)
 	if window := to - l.began; window >= loadWindow {
-		l.percent.Store(int64(100 * l.busy / window))
+		l.percent.Store(int64(min(100*l.busy/window, 100)))
 		l.at.Store(int64(to))
 		l.began, l.busy = to, 0
 	}

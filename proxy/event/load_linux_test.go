@@ -36,7 +36,7 @@ func TestPick(t *testing.T) {
 func TestLoadIsThePartOfAWindowThatWasBusy(t *testing.T) {
 	var l load
 	for at := time.Duration(0); at < loadWindow; at += 10 * time.Millisecond {
-		l.note(at, at+4*time.Millisecond)
+		l.note(at, at+time.Millisecond) // and three other batches, of a millisecond each
 	}
 	if l.at.Load() != 0 {
 		t.Error("a window has ended early")

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -30,6 +31,9 @@ type Loop struct {
 
 	// The rest belongs to the loop's goroutine.
 	events  [batchSize]unix.EpollEvent
+	batch   []unix.EpollEvent // those of them that are still to be served
+	served  Handler           // whose turn it is
+	batches uint
 	lively  bool          // events come so soon after each other that it does
 	now     time.Duration // the clock at the latest batch
 	yielded time.Duration // when others had their turn
@@ -66,34 +70,63 @@ func (silent) Fail()        {}
 // Run serves the loop until Stop is called. The error is nil unless epoll itself failed.
 func (l *Loop) Run() error {
 	for !l.ending.Load() {
-		n, err := l.wait()
-		if err != nil {
+		if err := l.serve(); err != nil {
 			return fmt.Errorf("event: epoll_pwait: %w", err)
 		}
-		l.now = l.clock()
-		for i := range l.events[:n] {
-			ev := &l.events[i]
-			if h := l.table.find(tokenOf(ev)); h != nil {
-				l.serve(h, ev.Events)
-			}
-		}
-		end := l.clock()
-		l.load.note(l.now, end)
-		l.yield(end)
 	}
 	return nil
 }
 
-// slice is how long the loop works before others have their turn on its processor. After 10 ms the runtime would see to
-// it, which costs a signal and wakes another thread.
-const slice = 5 * time.Millisecond
+// serve serves the loop until it is to end or a handler has panicked; what is left of the latest batch then comes first in the
+// next call.
+func (l *Loop) serve() error {
+	defer l.recovered()
+	for {
+		for len(l.batch) > 0 {
+			ev := &l.batch[0]
+			l.batch = l.batch[1:]
+			if l.served = l.table.find(tokenOf(ev)); l.served != nil {
+				l.served.Ready(ev.Events)
+			}
+		}
+		l.served = nil
+		l.rest()
+		if l.ending.Load() {
+			return nil
+		}
+		n, err := l.wait()
+		if err != nil {
+			return err
+		}
+		l.now, l.batch = l.clock(), l.events[:n]
+	}
+}
 
-func (l *Loop) yield(now time.Duration) {
-	if l.keeps && now-l.yielded >= slice {
-		l.yielded = now
+// recovered fails the handler that has panicked, if one has.
+func (l *Loop) recovered() {
+	if l.served == nil {
+		return
+	}
+	if v := recover(); v != nil {
+		l.log.Error("panic in the event loop", "panic", v, "stack", string(debug.Stack()))
+		l.served.Fail()
+	}
+}
+
+// rest is what is done behind each batch.
+func (l *Loop) rest() {
+	if l.batches++; l.batches%loadSample == 0 { // a look at the clock is a part of what a batch of one event costs
+		l.load.note(l.now, l.clock())
+	}
+	if l.keeps && l.now-l.yielded >= slice {
+		l.yielded = l.now
 		goyield()
 	}
 }
+
+// slice is how long the loop works before others have their turn on its processor. After 10 ms the runtime would see to
+// it, which costs a signal and wakes another thread.
+const slice = 8 * time.Millisecond
 
 // soon is how long the loop keeps its processor while nothing happens.
 const soon = 20 * time.Millisecond
@@ -108,7 +141,7 @@ const soon = 20 * time.Millisecond
 func (l *Loop) wait() (int, error) {
 	for {
 		if l.lively {
-			n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events)), batchSize,
+			n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events)), batchSize,
 				^uintptr(0), 0, 0)
 			if e == 0 && n > 0 {
 				return int(n), nil
@@ -131,16 +164,6 @@ func (l *Loop) wait() (int, error) {
 			return 0, e
 		}
 	}
-}
-
-func (l *Loop) serve(h Handler, events uint32) {
-	defer func() {
-		if v := recover(); v != nil {
-			l.log.Error("panic in the event loop", "panic", v, "stack", string(debug.Stack()))
-			h.Fail()
-		}
-	}()
-	h.Ready(events)
 }
 
 // Now is the clock at the loop's latest batch; to be asked by handlers only.

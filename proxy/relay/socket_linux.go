@@ -15,7 +15,7 @@ import (
 // It and send tell the runtime nothing, which is right for calls that cannot block (MSG_DONTWAIT makes sure of it,
 // whatever the descriptor's flags) and saves waking the runtime's monitor thread for each message at low load.
 func receive(fd int32, p []byte) (n int, err unix.Errno) {
-	r, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
+	r, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
 		unix.MSG_DONTWAIT, 0, 0)
 	if e != 0 {
 		return 0, e
@@ -25,7 +25,7 @@ func receive(fd int32, p []byte) (n int, err unix.Errno) {
 
 // send writes what the socket takes at once, without a SIGPIPE if its peer is gone.
 func send(fd int32, p []byte) (n int, err unix.Errno) {
-	r, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
+	r, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)),
 		unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 	if e != 0 {
 		return 0, e
