@@ -51,6 +51,9 @@ func (w *crowd) ask(raw, want string) {
 		}
 		for n := 0; n < len(want); {
 			m, err := syscall.Read(fd, got[n:])
+			if err == syscall.EINTR { // the kernel does not begin a read with a timeout again (signal(7))
+				continue
+			}
 			if m <= 0 {
 				w.t.Fatalf("after %q: %v", got[:n], err)
 			}
