@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"github.com/holdfast-proxy/holdfast/proxy"
+	"github.com/holdfast-proxy/holdfast/proxy/tlstest"
 )
 
 // overTLS has the proxy serve TLS. Clients speak it once they are secured.
 func overTLS(t testing.TB) func(*proxy.Config) {
 	return func(cfg *proxy.Config) {
 		cfg.TLS = &tls.Config{
-			Certificates: []tls.Certificate{certificate(t)},
+			Certificates: []tls.Certificate{tlstest.Certificate()},
 			NextProtos:   []string{"http/1.1"},
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/holdfast-proxy/holdfast/proxy"
+	"github.com/holdfast-proxy/holdfast/proxy/tlstest"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
 
@@ -14,7 +15,7 @@ import (
 // maker and the name are expected, and gets no request where not.
 func TestBackendOverTLS(t *testing.T) {
 	t.Parallel()
-	own := certificate(t)
+	own := tlstest.Certificate()
 	roots := x509.NewCertPool()
 	leaf, err := x509.ParseCertificate(own.Certificate[0])
 	if err != nil {

@@ -2,23 +2,18 @@ package proxy_test
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"math"
-	"math/big"
 	"net"
 	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy"
 	"github.com/holdfast-proxy/holdfast/proxy/http1/http1test"
+	"github.com/holdfast-proxy/holdfast/proxy/tlstest"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
 
@@ -140,21 +135,6 @@ func TestPrefaceOfStranger(t *testing.T) {
 	}
 }
 
-// certificate makes one that nobody has signed.
-func certificate(t testing.TB) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"a"}}
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
 // secured puts TLS over a client's connection.
 func (c *client) secured() *client {
 	// The one curve that is computed in assembly, and so at the same speed under the race detector.
@@ -178,7 +158,7 @@ func TestCorpusOverTLS(t *testing.T) {
 	t.Parallel()
 	k := &corpusRun{secure: true, rig: startProxy(t, 1, func(cfg *proxy.Config) {
 		cfg.MaxBodyBytes = math.MaxInt64
-		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{certificate(t)}, NextProtos: []string{"http/1.1"}}
+		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{tlstest.Certificate()}, NextProtos: []string{"http/1.1"}}
 	})}
 	k.backend(0).serve(answeringOrEchoing)
 	for _, file := range []string{"framing.txt", "syntax.txt", "upgrades.txt"} {
@@ -194,7 +174,7 @@ func TestCorpusOverTLS(t *testing.T) {
 func TestPlainOnTLS(t *testing.T) {
 	t.Parallel()
 	g := startProxy(t, 1, func(cfg *proxy.Config) {
-		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
+		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{tlstest.Certificate()}}
 	})
 	c := g.dial(t)
 	c.send(plainGet)

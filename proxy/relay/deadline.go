@@ -29,9 +29,8 @@ func (t *liveTunnel) Due() {
 
 // expireIn has the tunnel cut after d, or sooner if that was said before. The caller holds the lock.
 func (t *liveTunnel) expireIn(d time.Duration) {
-	now := t.relay.clock.now()
-	if t.expires == 0 || t.expires > now+d {
-		t.expires = now + d
+	if at := sooner(t.expires, t.relay.clock.now()+d); at != t.expires {
+		t.expires = at
 		t.schedule()
 	}
 }
@@ -40,16 +39,20 @@ func (t *liveTunnel) expireIn(d time.Duration) {
 func (t *liveTunnel) schedule() {
 	due := t.expires
 	if t.idle > 0 && !t.ending {
-		if at := t.lastHeard() + t.idle; due == 0 || at < due {
-			due = at
-		}
+		due = sooner(due, t.lastHeard()+t.idle)
 	}
 	if t.probe > 0 && !t.ending {
-		if at := t.started + t.probe; due == 0 || at < due {
-			due = at
-		}
+		due = sooner(due, t.started+t.probe)
 	}
 	if due != 0 {
 		t.relay.wheel.Put(&t.timer, t, due)
 	}
+}
+
+// sooner returns the earlier of two deadlines, of which due may be 0, which is never.
+func sooner(due, at time.Duration) time.Duration {
+	if due == 0 {
+		return at
+	}
+	return min(due, at)
 }
