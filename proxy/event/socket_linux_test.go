@@ -192,13 +192,12 @@ func TestDeadlines(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _, _ := runLoop(t).dial(t)
-			fill(s)
 			if row.before != nil {
 				row.before(s)
 			}
 			ended := make(chan error, 2)
 			go func() { ended <- second(s.Read(make([]byte, 1))) }()
-			go func() { ended <- second(s.Write([]byte("x"))) }()
+			go func() { ended <- second(s.Write(make([]byte, 64<<20))) }() // more than both sockets hold
 			if row.during != nil {
 				eventually(t, "both wait", func() bool { return s.reader.wake.Load() != nil && s.writer.wake.Load() != nil })
 				row.during(s)
