@@ -12,8 +12,8 @@ func BenchmarkExchange(b *testing.B) {
 	for carrier, n := range map[string]int{"event loop": 1, "goroutines": -1} {
 		for kind, request := range requests {
 			b.Run(kind+", "+carrier, func(b *testing.B) {
-				loops = n
 				defer func(before int) { loops = before }(loops)
+				loops = n
 				g := startProxy(b, 1, nil)
 				g.session(b, 0, "steady").Close()
 				for _, c := range g.backend(0).all() {
@@ -22,21 +22,62 @@ func BenchmarkExchange(b *testing.B) {
 				g.backend(0).serve(steady)
 				c := g.dial(b)
 				out, in := []byte(request), make([]byte, 4096)
-				exchange := func() {
-					if _, err := c.tcp.Write(out); err != nil {
-						b.Fatal(err)
-					}
-					if k, err := c.tcp.Read(in); err != nil || !bytes.HasSuffix(in[:k], []byte("ok")) {
-						b.Fatalf("got %q, %v", in[:k], err)
-					}
-				}
-				exchange()
+				swap(b, c, out, in, "ok")
 				b.ReportAllocs()
 				for b.Loop() {
-					exchange()
+					swap(b, c, out, in, "ok")
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkTunnelLife takes a client through all of it: connect, upgrade, a message there and back, close. What client and
+// backend allocate for a connection is among what it reports.
+func BenchmarkTunnelLife(b *testing.B) {
+	for carrier, n := range map[string]int{"event loop": 1, "goroutines": -1} {
+		b.Run(carrier, func(b *testing.B) {
+			defer func(before int) { loops = before }(loops)
+			loops = n
+			g := startProxy(b, 1, nil)
+			g.backend(0).serve(parrot)
+			upgrade, message, in := []byte(upgradeRequest), []byte("message"), make([]byte, 4096)
+			b.ReportAllocs()
+			for b.Loop() {
+				c := g.dial(b)
+				swap(b, c, upgrade, in, "\r\n\r\n")
+				swap(b, c, message, in, "message")
+				c.Close()
+			}
+		})
+	}
+}
+
+// swap sends out, and reads once what ends with suffix.
+func swap(b *testing.B, c *client, out, in []byte, suffix string) {
+	if _, err := c.Write(out); err != nil {
+		b.Fatal(err)
+	}
+	if k, err := c.Read(in); err != nil || !bytes.HasSuffix(in[:k], []byte(suffix)) {
+		b.Fatalf("got %q, %v", in[:k], err)
+	}
+}
+
+// parrot is the script that switches protocols and then repeats what it hears.
+func parrot(c *backendConn) {
+	in, out := make([]byte, 4096), []byte(switching)
+	for {
+		n, err := c.conn.Read(in)
+		if err != nil {
+			return
+		}
+		if out == nil {
+			out = in[:n]
+		}
+		if _, err := c.conn.Write(out); err != nil {
+			return
+		}
+		out = nil
 	}
 }
 

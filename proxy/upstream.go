@@ -252,8 +252,8 @@ func (c *upConn) abort() {
 // put takes back a connection whose exchange has ended exactly where its reply said.
 func (u *upstream) put(c *upConn) {
 	c.release()
-	c.lent.reclaim(&c.res.Fields)
-	c.lent, c.unsent = nil, nil
+	c.returnFields()
+	c.unsent = nil
 	u.mu.Lock()
 	u.unlend(c)
 	keep := len(u.idle) < idlePerBackend && c.keepFor > 0 && !c.aborted.Load() && u.backend.State() < routing.Down
@@ -267,11 +267,16 @@ func (u *upstream) put(c *upConn) {
 	}
 }
 
-// borrowFields gets an array for the fields of a reply, until put.
+// borrowFields gets an array for the fields of a reply, until put or forget.
 func (c *upConn) borrowFields() {
 	if c.lent == nil {
 		c.lent = lend(&c.res.Fields)
 	}
+}
+
+func (c *upConn) returnFields() {
+	c.lent.reclaim(&c.res.Fields)
+	c.lent = nil
 }
 
 // drop closes a connection that must not be used again.
@@ -282,6 +287,7 @@ func (u *upstream) drop(c *upConn) {
 
 // forget takes a connection out of the books; somebody else owns it now.
 func (u *upstream) forget(c *upConn) {
+	c.returnFields()
 	u.mu.Lock()
 	u.unlend(c)
 	u.mu.Unlock()
