@@ -45,6 +45,7 @@ func (x *exchange) tunnel() bool {
 		IdleTimeout: patience,
 		Probe:       probe(patience),
 		Prelude:     x.prelude(),
+		OnLoop:      c.onLoop && c.own.Loop() == up.own.Loop(),
 		Group:       x.decision.Backend,
 		Done:        done,
 	})

@@ -185,6 +185,9 @@ func (l *Loop) Close() {
 // Enter gives h a token, under which Control can then register descriptors. Leave must be called for it in the end.
 func (l *Loop) Enter(h Handler) Token { return l.table.add(h) }
 
+// Hand has events under a token that is there go to another handler.
+func (l *Loop) Hand(t Token, to Handler) { l.table.hand(t, to) }
+
 // Leave has no event reach the token's handler any more. It reports whether the token was still there.
 func (l *Loop) Leave(t Token) bool { return l.table.remove(t) }
 

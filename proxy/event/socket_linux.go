@@ -263,15 +263,17 @@ func (s *Socket) drop() {
 func (s *Socket) Loop() *Loop { return s.loop }
 
 // Take gives the descriptor to the caller, who must be the only user; the Socket is closed. If it is on that loop, epoll
-// still watches the descriptor there, to no effect, and registered is true: the caller is to change that at once.
-func (s *Socket) Take(on *Loop) (fd int32, registered bool, err error) {
-	if !s.users.CompareAndSwap(0, 1) || !s.loop.Leave(s.token) {
-		return -1, false, net.ErrClosed
+// still watches the descriptor there, under t: the caller is to Hand that on, or to Leave it. Otherwise t is zero.
+func (s *Socket) Take(on *Loop) (fd int32, t Token, err error) {
+	if !s.users.CompareAndSwap(0, 1) {
+		return -1, 0, net.ErrClosed
 	}
-	if s.loop != on {
-		s.loop.WhileOpen(func() { s.loop.Control(unix.EPOLL_CTL_DEL, s.fd, 0, 0) })
+	if s.loop == on {
+		return int32(s.fd), s.token, nil
 	}
-	return int32(s.fd), s.loop == on, nil
+	s.loop.Leave(s.token)
+	s.loop.WhileOpen(func() { s.loop.Control(unix.EPOLL_CTL_DEL, s.fd, 0, 0) })
+	return int32(s.fd), 0, nil
 }
 
 // Err returns why the socket has failed, and how a connect that was under way has ended; nil: it has not, or well.

@@ -315,6 +315,37 @@ func TestTake(t *testing.T) {
 	}
 }
 
+// TestTakeOnItsLoop hands a socket's registration on: what happens to the socket reaches its new handler, and in the end
+// nobody.
+func TestTakeOnItsLoop(t *testing.T) {
+	g := runLoop(t)
+	s, far, o := g.dial(t)
+	o.await(t, Out)
+	fd, token, err := s.Take(g.Loop)
+	if err != nil || token == 0 {
+		t.Fatal(token, err)
+	}
+	defer unix.Close(int(fd))
+	heir := make(heir, 10)
+	g.Hand(token, heir)
+	far.Write([]byte("x"))
+	if events := <-heir; events&unix.EPOLLIN == 0 {
+		t.Errorf("told of %b", events)
+	}
+	if !g.Leave(token) || g.Leave(token) {
+		t.Error("it cannot be left once")
+	}
+	if len(o) != 0 {
+		t.Error("its owner is told of what is not its any more")
+	}
+}
+
+// heir is a handler that keeps the events it is told of.
+type heir chan uint32
+
+func (h heir) Ready(events uint32) { h <- events }
+func (heir) Fail()                 {}
+
 // bomb is an owner that panics.
 type bomb struct{}
 

@@ -32,6 +32,9 @@ func (*Socket) AwaitWrite() error { return errors.ErrUnsupported }
 // Edges returns none.
 func (*Socket) Edges() uint32 { return 0 }
 
+// Loop returns nil.
+func (*Socket) Loop() *Loop { return nil }
+
 func (*Socket) remind() {}
 
 // SetLinger fails.

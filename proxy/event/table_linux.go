@@ -3,7 +3,7 @@ package event
 import "sync"
 
 // Token names a registration: the slot of its handler, and the slot's generation in the upper half. It goes through
-// the kernel with every event, where a pointer would be hidden from the garbage collector.
+// the kernel with every event, where a pointer would be hidden from the garbage collector. Zero is none of a loop's users.
 type Token uint64
 
 // table finds the handler of a token. A token that was removed is never found again, whoever has the slot now.
@@ -42,6 +42,13 @@ func (t *table) find(tok Token) Handler {
 		return nil
 	}
 	return s.h
+}
+
+// hand gives the slot of tok, which is there, to another handler.
+func (t *table) hand(tok Token, h Handler) {
+	t.mu.Lock()
+	t.slots[uint32(tok)].h = h
+	t.mu.Unlock()
 }
 
 // remove reports whether tok was there.

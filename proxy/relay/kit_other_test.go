@@ -11,3 +11,9 @@ import (
 func (*kit) loopTLS(near net.Conn, side func(net.Conn, *tls.Config) *tls.Conn, cfg *tls.Config) handshaker {
 	return pairTLS{side(near, cfg)}
 }
+
+// loopSocket leaves the connection as it is.
+func (*kit) loopSocket(near net.Conn) net.Conn { return near }
+
+// onLoop just does it.
+func (*kit) onLoop(do func()) { do() }

@@ -32,6 +32,7 @@ type lane struct {
 	tls     bool // the client speaks TLS
 	sealed  bool // and so does the backend
 	wrapped bool // in a way that no loop carries
+	sockets bool // both are Sockets on the loop, which begins the tunnel itself
 }
 
 var lanes = []lane{
@@ -39,6 +40,7 @@ var lanes = []lane{
 	{name: "epoll loop, Unix sockets", network: "unix"},
 	{name: "goroutine pair, TCP", network: "tcp", loops: -1},
 	{name: "goroutine pair, Unix sockets", network: "unix", loops: -1},
+	{name: "epoll loop, Sockets on it", network: "tcp", sockets: true},
 	{name: "epoll loop, TLS client", network: "tcp", tls: true},
 	{name: "epoll loop, TLS on both sides", network: "tcp", tls: true, sealed: true},
 	{name: "goroutine pair, TLS client", network: "tcp", tls: true, wrapped: true},
@@ -141,6 +143,9 @@ func (k *kit) connect() (near, far net.Conn) {
 func (k *kit) connectClient() (near, far net.Conn) {
 	k.t.Helper()
 	near, far = k.connect()
+	if k.sockets && !k.wrapped {
+		near = k.loopSocket(near)
+	}
 	if !k.tls {
 		return near, far
 	}
@@ -151,6 +156,9 @@ func (k *kit) connectClient() (near, far net.Conn) {
 func (k *kit) connectBackend() (near, far net.Conn) {
 	k.t.Helper()
 	near, far = k.connect()
+	if k.sockets {
+		near = k.loopSocket(near)
+	}
 	if !k.sealed {
 		return near, far
 	}

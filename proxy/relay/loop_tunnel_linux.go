@@ -69,7 +69,7 @@ func (t *loopTunnel) open(spec Tunnel) (entered bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range t.sides {
-		t.sides[i].token = t.loop.Enter(&t.sides[i])
+		t.sides[i].enter()
 	}
 	t.loop.share.tunnels.Add(1)
 	if entered = t.enter(t.loop.relay, t, spec); !entered {

@@ -65,6 +65,15 @@ func (s *side) sendFIN() {
 	event.ShutdownWrite(int(s.fd))
 }
 
+// enter makes the side known to the loop.
+func (s *side) enter() {
+	if s.token != 0 {
+		s.tunnel.loop.Hand(s.token, s)
+	} else {
+		s.token = s.tunnel.loop.Enter(s)
+	}
+}
+
 // register makes epoll report what s waits for now; what is so already is reported at once. A side that waits for nothing
 // stays where it is: there is an edge for each thing that happens to it, and no more.
 func (s *side) register() error {

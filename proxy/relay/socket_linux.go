@@ -56,7 +56,7 @@ func descriptors(t Tunnel, on *event.Loop) (sides [2]side, ok bool, err error) {
 		}
 		fd, err := event.Duplicate(c.(syscall.Conn))
 		if err != nil {
-			closeAll(sides)
+			closeAll(sides, on)
 			return sides, false, nil
 		}
 		sides[i].fd = int32(fd)
@@ -64,8 +64,8 @@ func descriptors(t Tunnel, on *event.Loop) (sides [2]side, ok bool, err error) {
 	for i, c := range conns {
 		if s := socketOf(c); s == nil {
 			c.Close()
-		} else if err = sides[i].take(s, on); err != nil {
-			closeAll(sides)
+		} else if err = sides[i].take(s, on, t.OnLoop); err != nil {
+			closeAll(sides, on)
 			return sides, true, err
 		}
 	}
@@ -75,21 +75,28 @@ func descriptors(t Tunnel, on *event.Loop) (sides [2]side, ok bool, err error) {
 	return sides, true, nil
 }
 
-func closeAll(sides [2]side) {
+func closeAll(sides [2]side, on *event.Loop) {
 	for i := range sides {
+		if sides[i].token != 0 {
+			on.Leave(sides[i].token)
+		}
 		if sides[i].fd >= 0 {
 			unix.Close(int(sides[i].fd))
 		}
 	}
 }
 
-// take takes a Socket's descriptor, and notes if epoll watches it already.
-func (s *side) take(from *event.Socket, on *event.Loop) error {
-	fd, registered, err := from.Take(on)
-	if s.fd = fd; registered {
-		s.events = anyEvents
+// take takes a Socket's descriptor, and notes if epoll watches it already. If the caller serves that loop, no event can be
+// under way to the Socket: then its edges tell whether epoll has to look once more.
+func (s *side) take(from *event.Socket, on *event.Loop, serves bool) (err error) {
+	if s.fd, s.token, err = from.Take(on); s.token == 0 {
+		return err
 	}
-	return err
+	s.events = anyEvents
+	if serves && from.Edges()&event.In == 0 {
+		s.events = readEvents
+	}
+	return nil
 }
 
 // carried says that a loop can carry the connection.

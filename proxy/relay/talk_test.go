@@ -19,10 +19,20 @@ type tunnel struct {
 func (k *kit) open(spec relay.Tunnel) *tunnel {
 	k.t.Helper()
 	tn := k.prepare(&spec)
-	if err := k.relay.Start(spec); err != nil {
+	if err := k.start(spec); err != nil {
 		k.t.Fatal(err)
 	}
 	return tn
+}
+
+// start has the relay carry the tunnel, from the loop itself on the lane that is for that, once it runs.
+func (k *kit) start(spec relay.Tunnel) (err error) {
+	if !k.sockets || !k.relay.Began() {
+		return k.relay.Start(spec)
+	}
+	spec.OnLoop = true
+	k.onLoop(func() { err = k.relay.Start(spec) })
+	return err
 }
 
 // prepare fills in what a spec lacks.

@@ -30,6 +30,9 @@ type Tunnel struct {
 	// ten seconds at most, Drain leaves the tunnel alone; zero means that it need not.
 	Prelude int64
 
+	// OnLoop says that Start is called by a handler of the loop that both connections are Sockets on.
+	OnLoop bool
+
 	// Group names the tunnels that EndGroup and Drain end together; any comparable value, usually the backend.
 	Group any
 
