@@ -33,7 +33,8 @@ type Loop struct {
 	events  [batchSize]unix.EpollEvent
 	batch   []unix.EpollEvent // those of them that are still to be served
 	served  Handler           // whose turn it is
-	batches uint
+	sampled bool          // the time that the batch takes is taken
+	ran     time.Duration // for how long the thread had run before the batch, if so
 	lively  bool          // events come so soon after each other that it does
 	now     time.Duration // the clock at the latest batch
 	yielded time.Duration // when others had their turn
@@ -99,6 +100,9 @@ func (l *Loop) serve() error {
 			return err
 		}
 		l.now, l.batch = l.clock(), l.events[:n]
+		if l.sampled = l.load.due(l.now); l.sampled {
+			l.ran = threadTime()
+		}
 	}
 }
 
@@ -115,8 +119,8 @@ func (l *Loop) recovered() {
 
 // rest is what is done behind each batch.
 func (l *Loop) rest() {
-	if l.batches++; l.batches%loadSample == 0 { // a look at the clock is a part of what a batch of one event costs
-		l.load.note(l.now, l.clock())
+	if l.sampled {
+		l.load.note(l.now, l.clock(), threadTime()-l.ran)
 	}
 	if l.keeps && l.now-l.yielded >= slice {
 		l.yielded = l.now

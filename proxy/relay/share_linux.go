@@ -7,10 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Tunnels begin on the first loop while that has time for them, and may all become busy later. A loop whose thread nearly
-// fills a processor then gives tunnels to the loop that has least to do: a few at a time, and only those that have just
-// had something to say. One that is always busy because its thread seldom gets a processor keeps them: another loop would
-// have to wait for one too.
+// Tunnels begin on the first loop while that has time for them, and may all become busy later. A loop that nearly fills a
+// processor then gives tunnels to the loop that has least to do: a few at a time, and only those that have just had
+// something to say.
 const (
 	crowded    = 85                     // percent of a processor from which on a loop gives tunnels away
 	shareGap   = 30                     // percent by which the other must be less busy
@@ -22,8 +21,6 @@ const (
 type share struct {
 	tunnels atomic.Int64 // how many are on the loop
 	looked  time.Duration
-	thread  int           // that it ran on then
-	ran     time.Duration // and for how long that had run
 	to      *loop
 	left    int64 // how many are still to go there
 }
@@ -33,9 +30,9 @@ func (l *loop) relief() *loop {
 	if len(l.relay.loops) == 1 {
 		return nil
 	}
-	if passed := l.Now() - l.share.looked; passed >= sharePause {
+	if l.Now()-l.share.looked >= sharePause {
 		l.share.looked, l.share.left = l.Now(), 0
-		if l.share.to = l.leastBusy(); relieves(l.share.percent(passed), l.share.to.Load()) {
+		if l.share.to = l.leastBusy(); relieves(l.Load(), l.share.to.Load()) {
 			l.share.left = max(1, l.share.tunnels.Load()/sharePart)
 		}
 	}
@@ -44,20 +41,6 @@ func (l *loop) relief() *loop {
 	}
 	l.share.left--
 	return l.share.to
-}
-
-// percent returns which part of the time that has passed the loop's thread has run; 0 if the loop is on another one now.
-func (s *share) percent(passed time.Duration) int {
-	var use unix.Rusage
-	if unix.Getrusage(unix.RUSAGE_THREAD, &use) != nil {
-		return 0
-	}
-	was, before := s.thread, s.ran
-	s.thread, s.ran = unix.Gettid(), time.Duration(use.Utime.Nano()+use.Stime.Nano())
-	if s.thread != was {
-		return 0
-	}
-	return int(100 * (s.ran - before) / passed)
 }
 
 // leastBusy returns the least busy of the other loops.

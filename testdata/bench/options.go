@@ -59,7 +59,7 @@ func readOptions(args []string) (options, error) {
 	if err := set.Parse(args); err != nil {
 		return o, err
 	}
-	o.warm, o.settle, o.crowd, o.cycles = 300*time.Millisecond, 2*time.Second, 1, 125
+	o.warm, o.settle, o.crowd, o.cycles = 300*time.Millisecond, 2*time.Second, 1, 500
 	if o.quick {
 		o.rounds, *workers = 1, "1"
 		o.dose = dose{window: 80 * time.Millisecond, warm: 20 * time.Millisecond, settle: 50 * time.Millisecond,
