@@ -94,7 +94,7 @@ func parseAddress(raw string) (address, error) {
 }
 
 func (a address) dial(ctx context.Context) (net.Conn, error) {
-	var d net.Dialer
+	d := net.Dialer{KeepAlive: -1} // a check is over before TCP would probe
 	return d.DialContext(ctx, a.network, a.addr)
 }
 
