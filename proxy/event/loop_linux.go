@@ -33,11 +33,11 @@ type Loop struct {
 	events  [batchSize]unix.EpollEvent
 	batch   []unix.EpollEvent // those of them that are still to be served
 	served  Handler           // whose turn it is
-	sampled bool          // the time that the batch takes is taken
-	ran     time.Duration // for how long the thread had run before the batch, if so
-	lively  bool          // events come so soon after each other that it does
-	now     time.Duration // the clock at the latest batch
-	yielded time.Duration // when others had their turn
+	sampled bool              // the time that the batch takes is taken
+	ran     time.Duration     // for how long the thread had run before the batch, if so
+	lively  bool              // events come so soon after each other that it does
+	now     time.Duration     // the clock at the latest batch
+	yielded time.Duration     // when others had their turn
 	load    load
 }
 

@@ -31,7 +31,7 @@ type Socket struct {
 	token Token
 	fd    int
 	edges atomic.Uint32
-	users atomic.Int32 // calls under way, times two, plus one once closed
+	users atomic.Int32 // calls under way, times two, plus one once closed, or plus taken
 
 	reader, writer waiter
 }
@@ -262,10 +262,14 @@ func (s *Socket) drop() {
 // Loop is the loop that the socket is on.
 func (s *Socket) Loop() *Loop { return s.loop }
 
+// taken is what users is, without calls under way, once the descriptor is somebody else's: the last of them to end must not
+// close it.
+const taken = 1<<30 + 1
+
 // Take gives the descriptor to the caller, who must be the only user; the Socket is closed. If it is on that loop, epoll
 // still watches the descriptor there, under t: the caller is to Hand that on, or to Leave it. Otherwise t is zero.
 func (s *Socket) Take(on *Loop) (fd int32, t Token, err error) {
-	if !s.users.CompareAndSwap(0, 1) {
+	if !s.users.CompareAndSwap(0, taken) {
 		return -1, 0, net.ErrClosed
 	}
 	if s.loop == on {
