@@ -65,10 +65,14 @@ func (w *Wheel) Run(stop <-chan struct{}) {
 	}
 }
 
-// pause returns how long nothing is due; some is false if nothing is on the wheel.
+// pause returns how long nothing is due; some is false if nothing is on the wheel. What has been put so far is seen to by that.
 func (w *Wheel) pause() (d time.Duration, some bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	select {
+	case <-w.wake:
+	default:
+	}
 	if w.n == 0 {
 		w.first = math.MaxInt64
 		return 0, false

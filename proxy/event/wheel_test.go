@@ -113,6 +113,37 @@ func TestWheelSleepsUntilSomethingIsDue(t *testing.T) {
 	})
 }
 
+// TestWheelSleepsOnceForWhatIsPutInAgain has the only one on the wheel put itself in again when it is called back.
+func TestWheelSleepsOnceForWhatIsPutInAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, sleeps := time.Now(), 0
+		now := func() time.Duration { return time.Since(began) }
+		after := func(d time.Duration) <-chan time.Time { sleeps++; return time.After(d) }
+		w, stop, ended := NewWheel(now, after), make(chan struct{}), make(chan struct{})
+		r := &repeated{wheel: w}
+		w.Put(&r.Timer, r, time.Minute)
+		go func() { w.Run(stop); close(ended) }()
+		time.Sleep(10*time.Minute + 30*time.Second)
+		close(stop)
+		<-ended
+		if r.times != 10 || sleeps != 11 {
+			t.Errorf("%d sleeps until it had been called back %d times, want 11 and 10", sleeps, r.times)
+		}
+	})
+}
+
+// repeated is a timer of every minute.
+type repeated struct {
+	Timer
+	wheel *Wheel
+	times int
+}
+
+func (r *repeated) Due() {
+	r.times++
+	r.wheel.Put(&r.Timer, r, r.wheel.now()+time.Minute)
+}
+
 // TestWheelThatSleptLongTakesLateDeadlines puts in a far deadline when the wheel has not turned for most of a turn.
 func TestWheelThatSleptLongTakesLateDeadlines(t *testing.T) {
 	now := time.Duration(0)
