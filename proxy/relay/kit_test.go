@@ -19,7 +19,12 @@ import (
 	"github.com/holdfast-proxy/holdfast/proxy/tlstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if ln, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+		ln.Close() // the runtime has opened its poller now, which no test is to take for its own
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds every wait of a test that would otherwise hang.
 const patience = 30 * time.Second
