@@ -2,54 +2,55 @@ package proxy_test
 
 import (
 	"bytes"
+	"io"
 	"testing"
 )
 
 // BenchmarkExchange carries requests of a session one after the other over one connection, with an event loop and with
 // goroutines. Client and backend are of the same process and allocate nothing.
 func BenchmarkExchange(b *testing.B) {
-	requests := map[string]string{"poll": poll("steady"), "POST": post("steady")}
-	for carrier, n := range map[string]int{"event loop": 1, "goroutines": -1} {
-		for kind, request := range requests {
-			b.Run(kind+", "+carrier, func(b *testing.B) {
-				defer func(before int) { loops = before }(loops)
-				loops = n
-				g := startProxy(b, 1, nil)
-				g.session(b, 0, "steady").Close()
-				for _, c := range g.backend(0).all() {
-					c.Close()
-				}
-				g.backend(0).serve(steady)
-				c := g.dial(b)
-				out, in := []byte(request), make([]byte, 4096)
+	for kind, request := range map[string]string{"poll": poll("steady"), "POST": post("steady")} {
+		onEachCarrier(b, kind+", ", func(b *testing.B) {
+			g := startProxy(b, 1, nil)
+			g.session(b, 0, "steady").Close()
+			for _, c := range g.backend(0).all() {
+				c.Close()
+			}
+			g.backend(0).serve(steady)
+			c := g.dial(b)
+			out, in := []byte(request), make([]byte, 4096)
+			swap(b, c, out, in, "ok")
+			b.ReportAllocs()
+			for b.Loop() {
 				swap(b, c, out, in, "ok")
-				b.ReportAllocs()
-				for b.Loop() {
-					swap(b, c, out, in, "ok")
-				}
-			})
-		}
+			}
+		})
 	}
 }
 
 // BenchmarkTunnelLife takes a client through all of it: connect, upgrade, a message there and back, close. What client and
 // backend allocate for a connection is among what it reports.
 func BenchmarkTunnelLife(b *testing.B) {
+	onEachCarrier(b, "", func(b *testing.B) {
+		g := startProxy(b, 1, nil)
+		g.backend(0).serve(parrot)
+		upgrade, message, in := []byte(upgradeRequest), []byte("message"), make([]byte, 4096)
+		b.ReportAllocs()
+		for b.Loop() {
+			c := g.dial(b)
+			swap(b, c, upgrade, in, "\r\n\r\n")
+			swap(b, c, message, in, "message")
+			c.Close()
+		}
+	})
+}
+
+// onEachCarrier runs a benchmark with an event loop and with goroutines; its name is prefix and which of them.
+func onEachCarrier(b *testing.B, prefix string, bench func(*testing.B)) {
+	defer func(before int) { loops = before }(loops)
 	for carrier, n := range map[string]int{"event loop": 1, "goroutines": -1} {
-		b.Run(carrier, func(b *testing.B) {
-			defer func(before int) { loops = before }(loops)
-			loops = n
-			g := startProxy(b, 1, nil)
-			g.backend(0).serve(parrot)
-			upgrade, message, in := []byte(upgradeRequest), []byte("message"), make([]byte, 4096)
-			b.ReportAllocs()
-			for b.Loop() {
-				c := g.dial(b)
-				swap(b, c, upgrade, in, "\r\n\r\n")
-				swap(b, c, message, in, "message")
-				c.Close()
-			}
-		})
+		loops = n
+		b.Run(prefix+carrier, bench)
 	}
 }
 
@@ -65,19 +66,11 @@ func swap(b *testing.B, c *client, out, in []byte, suffix string) {
 
 // parrot is the script that switches protocols and then repeats what it hears.
 func parrot(c *backendConn) {
-	in, out := make([]byte, 4096), []byte(switching)
-	for {
-		n, err := c.conn.Read(in)
-		if err != nil {
-			return
-		}
-		if out == nil {
-			out = in[:n]
-		}
-		if _, err := c.conn.Write(out); err != nil {
-			return
-		}
-		out = nil
+	if _, err := c.conn.Read(make([]byte, 4096)); err != nil {
+		return
+	}
+	if _, err := c.conn.Write([]byte(switching)); err == nil {
+		_, _ = io.Copy(c.conn, c.conn)
 	}
 }
 

@@ -82,18 +82,28 @@ func TestWheelWakesItsKeeperWhenItStopsBeingEmpty(t *testing.T) {
 	}
 }
 
+// turning returns a wheel that turns by the time of a bubble, and what ends it and says how often it has slept.
+func turning() (w *Wheel, end func() (sleeps int)) {
+	began, sleeps := time.Now(), 0
+	after := func(d time.Duration) <-chan time.Time { sleeps++; return time.After(d) }
+	w = NewWheel(func() time.Duration { return time.Since(began) }, after)
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() { w.Run(stop); close(ended) }()
+	synctest.Wait()
+	return w, func() int {
+		close(stop)
+		<-ended
+		return sleeps
+	}
+}
+
 // TestWheelSleepsUntilSomethingIsDue counts how often a wheel looks at the time in an hour with three deadlines.
 func TestWheelSleepsUntilSomethingIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		began, sleeps := time.Now(), 0
-		now := func() time.Duration { return time.Since(began) }
-		after := func(d time.Duration) <-chan time.Time { sleeps++; return time.After(d) }
-		w, stop, ended := NewWheel(now, after), make(chan struct{}), make(chan struct{})
-		go func() { w.Run(stop); close(ended) }()
-		synctest.Wait()
+		w, end := turning()
 		var timers [3]reported
 		for i := range timers {
-			timers[i] = reported{due: make(chan time.Duration, 1), now: now}
+			timers[i] = reported{due: make(chan time.Duration, 1), now: w.now}
 		}
 		for i, at := range []time.Duration{2 * time.Minute, time.Minute, time.Second} { // each sooner than those before
 			w.Put(&timers[i].Timer, &timers[i], at)
@@ -105,9 +115,7 @@ func TestWheelSleepsUntilSomethingIsDue(t *testing.T) {
 				t.Errorf("called back at %v, want %v", got, want)
 			}
 		}
-		close(stop)
-		<-ended
-		if sleeps != 5 { // one for each that was put in first, and two more for what was left when one had been called back
+		if sleeps := end(); sleeps != 5 { // one for each that was put in first, and two more for what was left when one had been called back
 			t.Errorf("%d sleeps, want 5", sleeps)
 		}
 	})
@@ -116,17 +124,11 @@ func TestWheelSleepsUntilSomethingIsDue(t *testing.T) {
 // TestWheelSleepsOnceForWhatIsPutInAgain has the only one on the wheel put itself in again when it is called back.
 func TestWheelSleepsOnceForWhatIsPutInAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		began, sleeps := time.Now(), 0
-		now := func() time.Duration { return time.Since(began) }
-		after := func(d time.Duration) <-chan time.Time { sleeps++; return time.After(d) }
-		w, stop, ended := NewWheel(now, after), make(chan struct{}), make(chan struct{})
+		w, end := turning()
 		r := &repeated{wheel: w}
 		w.Put(&r.Timer, r, time.Minute)
-		go func() { w.Run(stop); close(ended) }()
 		time.Sleep(10*time.Minute + 30*time.Second)
-		close(stop)
-		<-ended
-		if r.times != 10 || sleeps != 11 {
+		if sleeps := end(); r.times != 10 || sleeps != 11 {
 			t.Errorf("%d sleeps until it had been called back %d times, want 11 and 10", sleeps, r.times)
 		}
 	})

@@ -8,13 +8,20 @@ import (
 	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
-// loopSocket takes a connection to the relay's loop.
-func (k *kit) loopSocket(near net.Conn) net.Conn {
+// duplicate returns another descriptor of a connection's socket.
+func (k *kit) duplicate(near net.Conn) int {
 	k.t.Helper()
 	fd, err := event.Duplicate(near.(syscall.Conn))
 	if err != nil {
 		k.t.Fatal(err)
 	}
+	return fd
+}
+
+// loopSocket takes a connection to the relay's loop.
+func (k *kit) loopSocket(near net.Conn) net.Conn {
+	k.t.Helper()
+	fd := k.duplicate(near)
 	s := new(event.Socket)
 	if err := event.NewSocket(k.relay.Loops()[0], fd, s, nobody{}); err != nil {
 		return near // the relay is closed already
@@ -33,10 +40,7 @@ func (k *kit) onLoop(do func()) {
 	k.t.Helper()
 	near, far := k.connect()
 	defer far.Close()
-	fd, err := event.Duplicate(near.(syscall.Conn))
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	fd := k.duplicate(near)
 	near.Close()
 	w := &doer{do: do, done: make(chan struct{})}
 	if err := event.NewSocket(k.relay.Loops()[0], fd, &w.sock, w); err != nil {
@@ -63,10 +67,7 @@ func (d *doer) Edge(s *event.Socket, _ uint32) {
 
 // loopTLS puts TLS over a connection, with the handshake still to come, and then has it go on as a socket on the relay's loop.
 func (k *kit) loopTLS(near net.Conn, side func(net.Conn, *tls.Config) *tls.Conn, cfg *tls.Config) handshaker {
-	fd, err := event.Duplicate(near.(syscall.Conn))
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	fd := k.duplicate(near)
 	below := &onLoop{Conn: near}
 	if err := event.NewSocket(k.relay.Loops()[0], fd, &below.sock, below); err != nil {
 		return pairTLS{side(near, cfg)} // the relay is closed already
