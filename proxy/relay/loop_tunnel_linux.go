@@ -196,7 +196,7 @@ func (t *loopTunnel) move(s *side, ended bool) (n int, err unix.Errno) {
 	}
 	n, err = s.receive(t.loop.buf)
 	s.bulk = n >= bulkSize && s.tls == nil && s.other().tls == nil
-	if ended || s.pending() || !t.mail(s, n) {
+	if ended || n == len(t.loop.buf) || s.pending() || !t.mail(s, n) {
 		t.pass(s, n)
 	}
 	return n, err

@@ -22,6 +22,7 @@ type post struct {
 	letters []letter
 	paper   []byte // what they say
 	ended   [event.RingSize]int32
+	least   int // how many letters it takes for the ring to be worth it
 }
 
 // letter is what one side is to be sent. The loop holds the lock of its tunnel.
@@ -35,7 +36,7 @@ func newPost() post {
 	if err != nil {
 		return post{}
 	}
-	return post{ring: ring, letters: make([]letter, 0, event.RingSize), paper: make([]byte, 0, paperSize)}
+	return post{ring: ring, letters: make([]letter, 0, event.RingSize), paper: make([]byte, 0, paperSize), least: 2}
 }
 
 func (p *post) close() {
@@ -45,12 +46,12 @@ func (p *post) close() {
 	}
 }
 
-// mail posts n bytes that have been read of s, if they are few and others may have something to say too. It is the last thing
-// that is done for an event.
+// mail posts n bytes that have been read of s, if they are few and others may have something to say too. Then that is the last
+// thing that is done for an event.
 func (t *loopTunnel) mail(s *side, n int) bool {
 	l, o := t.loop, s.other()
 	p := &l.post
-	if p.ring == nil || n <= 0 || n > postSize || o.tls != nil || o.deaf || o.shut || !l.More() && len(p.letters) == 0 {
+	if p.ring == nil || n <= 0 || n > postSize || t.posted || o.tls != nil || o.deaf || o.shut || !p.worth(l.More()) {
 		return false
 	}
 	if len(p.letters) == cap(p.letters) || len(p.paper)+n > cap(p.paper) {
@@ -64,6 +65,9 @@ func (t *loopTunnel) mail(s *side, n int) bool {
 	l.Behind(l.deliver)
 	return true
 }
+
+// worth says whether a letter will be one of several; more events are there, or not.
+func (p *post) worth(more bool) bool { return more || len(p.letters)+1 >= p.least }
 
 // deliver sends what has been posted, and does what is left to be done for each of the tunnels.
 func (l *loop) deliver() {
@@ -95,7 +99,7 @@ func (p *post) send() {
 	for i := range p.letters {
 		p.ended[i] = unsent
 	}
-	if len(p.letters) > 1 {
+	if len(p.letters) >= p.least {
 		for _, m := range p.letters {
 			p.ring.Put(m.to.fd, m.text)
 		}
