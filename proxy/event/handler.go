@@ -7,3 +7,9 @@ type Handler interface {
 	// Fail is called when Ready has panicked.
 	Fail()
 }
+
+// Joint is a Handler whose Ready may leave something to be done for several events together: see Loop.Behind.
+type Joint interface {
+	Handler
+	Joint()
+}

@@ -33,6 +33,7 @@ type Loop struct {
 	events  [batchSize]unix.EpollEvent
 	batch   []unix.EpollEvent // those of them that are still to be served
 	served  Handler           // whose turn it is
+	behind  func()            // what is to be done behind those events that are done together; nil: nothing
 	sampled bool              // the time that the batch takes is taken
 	ran     time.Duration     // for how long the thread had run before the batch, if so
 	lively  bool              // events come so soon after each other that it does
@@ -87,10 +88,12 @@ func (l *Loop) serve() error {
 			ev := &l.batch[0]
 			l.batch = l.batch[1:]
 			if l.served = l.table.find(tokenOf(ev)); l.served != nil {
+				l.part()
 				l.served.Ready(ev.Events)
 			}
 		}
 		l.served = nil
+		l.finish()
 		l.rest()
 		if l.ending.Load() {
 			return nil
@@ -103,6 +106,30 @@ func (l *Loop) serve() error {
 		if l.sampled = l.load.due(l.now); l.sampled {
 			l.ran = threadTime()
 		}
+	}
+}
+
+// More says that the batch has more events than the one that is being served.
+func (l *Loop) More() bool { return len(l.batch) > 0 }
+
+// Behind has a handler that is Joint do something together for all its kind: do is called behind the last of the events that
+// follow each other and are all of Joint handlers. What was said before is forgotten.
+func (l *Loop) Behind(do func()) { l.behind = do }
+
+// part does what the events before the present one have left to be done, unless that may wait until it is served too.
+func (l *Loop) part() {
+	if l.behind == nil {
+		return
+	}
+	if _, joint := l.served.(Joint); !joint {
+		l.finish()
+	}
+}
+
+func (l *Loop) finish() {
+	if do := l.behind; do != nil {
+		l.behind = nil
+		do()
 	}
 }
 

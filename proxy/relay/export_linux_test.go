@@ -6,3 +6,10 @@ func (r *Relay) ReadAtMost(n int) {
 		l.buf = make([]byte, n)
 	}
 }
+
+// PostAll has the loops, which must not run yet, post whatever can be, also where it is the only thing to be sent.
+func (r *Relay) PostAll() {
+	for _, l := range r.loops {
+		l.post.least = 1
+	}
+}

@@ -18,6 +18,8 @@ func (k *kit) duplicate(near net.Conn) int {
 	return fd
 }
 
+func (k *kit) postAll() { k.relay.PostAll() }
+
 // loopSocket takes a connection to the relay's loop.
 func (k *kit) loopSocket(near net.Conn) net.Conn {
 	k.t.Helper()

@@ -17,3 +17,6 @@ func (*kit) loopSocket(near net.Conn) net.Conn { return near }
 
 // onLoop just does it.
 func (*kit) onLoop(do func()) { do() }
+
+// postAll does nothing: no loop carries anything.
+func (*kit) postAll() {}

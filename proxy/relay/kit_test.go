@@ -38,6 +38,7 @@ type lane struct {
 	sealed  bool // and so does the backend
 	wrapped bool // in a way that no loop carries
 	sockets bool // both are Sockets on the loop, which begins the tunnel itself
+	posted  bool // the loop sends by way of its ring, where the kernel gives it one
 }
 
 var lanes = []lane{
@@ -46,7 +47,9 @@ var lanes = []lane{
 	{name: "goroutine pair, TCP", network: "tcp", loops: -1},
 	{name: "goroutine pair, Unix sockets", network: "unix", loops: -1},
 	{name: "epoll loop, Sockets on it", network: "tcp", sockets: true},
+	{name: "epoll loop, all posted", network: "tcp", posted: true},
 	{name: "epoll loop, TLS client", network: "tcp", tls: true},
+	{name: "epoll loop, TLS client, all posted", network: "tcp", tls: true, posted: true},
 	{name: "epoll loop, TLS on both sides", network: "tcp", tls: true, sealed: true},
 	{name: "goroutine pair, TLS client", network: "tcp", tls: true, wrapped: true},
 }
@@ -95,6 +98,9 @@ func newIdleKit(t testing.TB, l lane) *kit {
 	k.relay, err = relay.NewWithClock(relay.Config{Loops: l.loops, Logger: logger}, k.clock.now, k.clock.after)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if l.posted {
+		k.postAll()
 	}
 	addr := "127.0.0.1:0"
 	if l.network == "unix" {

@@ -12,11 +12,12 @@ type loop struct {
 	relay *Relay
 	buf   []byte // every read goes here first; belongs to the loop's goroutine
 	pipe  pipe   // for those that have much to say
+	post  post   // for many that have little
 	share share  // with the other loops
 }
 
 func newLoop(r *Relay, l *event.Loop) *loop {
-	return &loop{Loop: l, relay: r, buf: make([]byte, loopReadSize)}
+	return &loop{Loop: l, relay: r, buf: make([]byte, loopReadSize), post: newPost()}
 }
 
 // has says that a connection is a socket on the loop, or TLS over one.
@@ -28,5 +29,6 @@ func (l *loop) has(c net.Conn) bool {
 // Close gives the loop's descriptors back, after Run has ended.
 func (l *loop) Close() {
 	l.pipe.close()
+	l.post.close()
 	l.Loop.Close()
 }

@@ -12,8 +12,9 @@ import (
 // loopTunnel is a tunnel on an epoll loop. Its sides and their descriptors are guarded by the tunnel's lock.
 type loopTunnel struct {
 	liveTunnel
-	loop  *loop
-	sides [2]side
+	loop   *loop
+	sides  [2]side
+	posted bool // something is to be delivered, and the loop holds the lock until then
 }
 
 // side is one connection of a tunnel. Bytes are read from it only while nothing is queued for the other side.
@@ -91,18 +92,36 @@ func (t *loopTunnel) open(spec Tunnel) (entered bool, err error) {
 
 // Ready is called by the loop when something happened to the side's socket.
 func (s *side) Ready(events uint32) {
-	if s.tunnel.step(s, events) {
-		s.tunnel.leave()
+	t := s.tunnel
+	if t.posted {
+		t.loop.deliver()
+	}
+	if t.step(s, events) {
+		t.loop.deliver() // Done may do anything: no lock may be held
+		t.leave()
 	}
 }
 
-// Fail implements event.Handler.
-func (s *side) Fail() { s.tunnel.cut(Panicked) }
+// Joint implements event.Joint.
+func (s *side) Joint() {}
 
-// step acts on events of s, and reports whether the tunnel is over.
+// Fail implements event.Handler.
+func (s *side) Fail() {
+	if s.tunnel.posted {
+		s.tunnel.loop.deliver()
+	}
+	s.tunnel.cut(Panicked)
+}
+
+// step acts on events of s, and reports whether the tunnel is over. Where it has posted something, the rest is done when that
+// is delivered, and the lock stays held.
 func (t *loopTunnel) step(s *side, events uint32) (over bool) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer func() {
+		if !t.posted {
+			t.mu.Unlock()
+		}
+	}()
 	if t.closed {
 		return false
 	}
@@ -115,6 +134,11 @@ func (t *loopTunnel) step(s *side, events uint32) (over bool) {
 	if s.readable() && (events&^unix.EPOLLOUT != 0 || s.pending()) {
 		t.pump(s, events&^(unix.EPOLLIN|unix.EPOLLOUT) != 0)
 	}
+	return !t.posted && t.conclude()
+}
+
+// conclude is what is done behind the events of a tunnel. It reports whether that is over.
+func (t *loopTunnel) conclude() (over bool) {
 	if t.settle() {
 		return true
 	}
@@ -143,7 +167,7 @@ func (t *loopTunnel) settle() (over bool) {
 func (t *loopTunnel) pump(s *side, ended bool) {
 	for i := range burst {
 		copied := !s.bulk
-		n, err := t.move(s)
+		n, err := t.move(s, ended)
 		// Behind a part of a record TLS has not looked further, but there may be the end.
 		unsure := s.tls != nil && ended && i == 0
 		emptied := copied && n > 0 && n < len(t.loop.buf) && !s.pending()
@@ -161,8 +185,9 @@ func (t *loopTunnel) pump(s *side, ended bool) {
 	s.events = anyEvents
 }
 
-// move moves to the other side what one call gets of s: n is 0 with no error at its end.
-func (t *loopTunnel) move(s *side) (n int, err unix.Errno) {
+// move moves to the other side what one call gets of s: n is 0 with no error at its end. A little, of which nothing follows
+// yet, may be posted instead.
+func (t *loopTunnel) move(s *side, ended bool) (n int, err unix.Errno) {
 	if s.bulk {
 		if n, err = t.shift(s); !unspliced(err) {
 			s.bulk = n >= bulkSize
@@ -171,7 +196,9 @@ func (t *loopTunnel) move(s *side) (n int, err unix.Errno) {
 	}
 	n, err = s.receive(t.loop.buf)
 	s.bulk = n >= bulkSize && s.tls == nil && s.other().tls == nil
-	t.pass(s, n)
+	if ended || n == len(t.loop.buf) || s.pending() || !t.mail(s, n) {
+		t.pass(s, n)
+	}
 	return n, err
 }
 

@@ -60,19 +60,20 @@ func relieves(load, other int) bool { return load >= crowded && load-other >= sh
 // moveTo takes the tunnel to another loop, and reports whether it is over since that failed. It is called on the goroutine
 // of the loop that it is on, with the lock held. Events that have come meanwhile are reported again by the other loop.
 func (t *loopTunnel) moveTo(l *loop) (over bool) {
+	from := t.loop
+	t.loop = l
 	for i := range t.sides {
 		s := &t.sides[i]
 		if s.fd < 0 {
 			continue
 		}
-		t.loop.Leave(s.token)
+		from.Leave(s.token)
 		if s.events != 0 {
-			t.loop.Control(unix.EPOLL_CTL_DEL, int(s.fd), 0, 0)
+			from.Control(unix.EPOLL_CTL_DEL, int(s.fd), 0, 0)
 		}
 		s.token, s.events = l.Enter(s), 0
 	}
-	t.loop.share.tunnels.Add(-1)
+	from.share.tunnels.Add(-1)
 	l.share.tunnels.Add(1)
-	t.loop = l
 	return t.settle()
 }

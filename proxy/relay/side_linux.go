@@ -22,8 +22,11 @@ func (s *side) readable() bool { return !s.eof && len(s.other().queue) == 0 }
 func (s *side) gone() bool { return s.eof && s.deaf && !s.tunnel.ending }
 
 // send hands p to the kernel and queues what it does not take. Nothing may be queued when it is called.
-func (s *side) send(p []byte) {
-	if n := s.write(p); n < len(p) && !s.deaf && !s.shut {
+func (s *side) send(p []byte) { s.keep(p, s.write(p)) }
+
+// keep queues what the kernel did not take of p, of which it took n bytes.
+func (s *side) keep(p []byte, n int) {
+	if n < len(p) && !s.deaf && !s.shut {
 		s.queue = append([]byte(nil), p[n:]...)
 	}
 }
@@ -44,7 +47,11 @@ func (s *side) write(p []byte) int {
 	if len(p) == 0 || s.deaf || s.shut {
 		return 0
 	}
-	n, err := s.transmit(p)
+	return s.wrote(s.transmit(p))
+}
+
+// wrote notes what has come of a write, and returns how much the kernel took.
+func (s *side) wrote(n int, err unix.Errno) int {
 	if err != 0 && !again(err) {
 		// Its socket has an end or an error to be read, but perhaps also last words: reading it goes on until then.
 		s.deaf = true

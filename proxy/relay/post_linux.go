@@ -1,0 +1,127 @@
+package relay
+
+import (
+	"math"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
+)
+
+// postSize is how much a side may have had at one reading for it to be posted, and paperSize what is posted at a time.
+const (
+	postSize  = 2 << 10
+	paperSize = 16 << 10
+)
+
+// post is what a loop is to send once all tunnels that have something to say have been read: to many sockets in one system
+// call. That does not only save the others: between two sends of one call no peer that has been woken gets the processor, so
+// that more of them have something to say the next time. It belongs to the loop's goroutine.
+type post struct {
+	ring    *event.Ring // nil where the kernel gives none: everything is sent as it is read
+	letters []letter
+	paper   []byte // what they say
+	ended   [event.RingSize]int32
+	least   int // how many letters it takes for the ring to be worth it
+}
+
+// letter is what one side is to be sent. The loop holds the lock of its tunnel.
+type letter struct {
+	to   *side
+	text []byte
+}
+
+func newPost() post {
+	ring, err := event.NewRing()
+	if err != nil {
+		return post{}
+	}
+	return post{ring: ring, letters: make([]letter, 0, event.RingSize), paper: make([]byte, 0, paperSize), least: 2}
+}
+
+func (p *post) close() {
+	if p.ring != nil {
+		p.ring.Close()
+		p.ring = nil
+	}
+}
+
+// mail posts n bytes that have been read of s, if they are few and others may have something to say too. Then that is the last
+// thing that is done for an event.
+func (t *loopTunnel) mail(s *side, n int) bool {
+	l, o := t.loop, s.other()
+	p := &l.post
+	if p.ring == nil || n <= 0 || n > postSize || t.posted || o.tls != nil || o.deaf || o.shut || !p.worth(l.More()) {
+		return false
+	}
+	if len(p.letters) == cap(p.letters) || len(p.paper)+n > cap(p.paper) {
+		l.deliver()
+	}
+	from := len(p.paper)
+	p.paper = append(p.paper, l.buf[:n]...)
+	p.letters = append(p.letters, letter{to: o, text: p.paper[from:]})
+	t.heard[s.index()].Store(int64(l.Now()))
+	t.posted = true
+	l.Behind(l.deliver)
+	return true
+}
+
+// worth says whether a letter will be one of several; more events are there, or not.
+func (p *post) worth(more bool) bool { return more || len(p.letters)+1 >= p.least }
+
+// deliver sends what has been posted, and does what is left to be done for each of the tunnels.
+func (l *loop) deliver() {
+	letters := l.post.letters
+	if len(letters) == 0 {
+		return
+	}
+	l.post.send()
+	var over []*loopTunnel
+	for i, m := range letters {
+		t := m.to.tunnel
+		m.to.keep(m.text, m.to.wrote(outcome(l.post.ended[i])))
+		t.posted = false
+		if t.conclude() {
+			over = append(over, t)
+		}
+		t.mu.Unlock()
+	}
+	clear(letters)
+	l.post.letters, l.post.paper = letters[:0], l.post.paper[:0]
+	for _, t := range over {
+		t.leave()
+	}
+}
+
+// send notes how each of the letters has ended. One alone goes as ever, and so do those of a ring that has failed, which is
+// not used again.
+func (p *post) send() {
+	for i := range p.letters {
+		p.ended[i] = unsent
+	}
+	if len(p.letters) >= p.least {
+		for _, m := range p.letters {
+			p.ring.Put(m.to.fd, m.text)
+		}
+		if p.ring.Submit(&p.ended) != nil {
+			p.close()
+		}
+	}
+	for i, m := range p.letters {
+		if p.ended[i] == unsent {
+			n, err := send(m.to.fd, m.text)
+			p.ended[i] = int32(n) - int32(err)
+		}
+	}
+}
+
+// unsent is no outcome of a send.
+const unsent = math.MinInt32
+
+// outcome is what send would have returned.
+func outcome(ended int32) (n int, err unix.Errno) {
+	if ended < 0 {
+		return 0, unix.Errno(-ended)
+	}
+	return int(ended), 0
+}
