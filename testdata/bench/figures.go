@@ -11,7 +11,7 @@ type figures interface {
 	// value is what all rounds come to.
 	value() float64
 	// over compares with the figures of another contestant, of the same kind; ok is false where a ratio would say nothing,
-	// because the other had nothing or less.
+	// because one of them had nothing or less.
 	over(other figures) (r ratio, ok bool)
 }
 

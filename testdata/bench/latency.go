@@ -12,6 +12,7 @@ import (
 // latency is by how much longer polls take than straight to a backend, when they come at 30 % of the rate at which the
 // fastest peer is saturated. Both are measured in each turn.
 func latency(p50, p99 row) measure {
+	direct := straight{} // at one rate: measures makes another one for TLS
 	take := func(b *bench, of *contestant.Running, all []*contestant.Running) ([]figures, error) {
 		rate, err := b.rate(of.Target.TLS != nil, all)
 		if err != nil {
@@ -25,9 +26,9 @@ func latency(p50, p99 row) measure {
 				return err
 			}
 		}
-		var both polls
-		err = alternate(b.round, poll(b.direct(), &both.straight), poll(of, &both.through))
-		return []figures{pooled{0.50, []polls{both}}, pooled{0.99, []polls{both}}}, err
+		var without, with waits
+		err = alternate(b.round, poll(b.direct(), &without), poll(of, &with))
+		return direct.turn(b.round, without, with), err
 	}
 	return measure{rows: []row{p50, p99}, take: take}
 }

@@ -9,53 +9,63 @@ import (
 	"time"
 )
 
+// straight are the waits of polls straight to a backend, by round. They are measured in each contestant's turn, and the
+// same for all: what is subtracted from one's quantile is subtracted from everybody's.
+type straight map[int][]waits
+
+// turn adds the waits of a turn straight to a backend, and returns the figures of those through the proxy: for the p50
+// and the p99.
+func (s straight) turn(round int, direct, through waits) []figures {
+	s[round] = append(s[round], direct)
+	return []figures{pooled{0.50, []waits{through}, s}, pooled{0.99, []waits{through}, s}}
+}
+
 // pooled are figures of which all rounds together have one: by how much longer a quantile of the waits is through the
 // proxy than straight to a backend. The p99 of a single round says little: one stall of the machine decides it.
 type pooled struct {
 	quantile float64
-	rounds   []polls
+	through  []waits  // one a round
+	straight straight // shared by all contestants
 }
 
-// polls are the waits of one turn, through the proxy and straight to a backend.
-type polls struct{ through, straight waits }
-
 func (p pooled) join(later figures) figures {
-	return pooled{p.quantile, append(p.rounds, later.(pooled).rounds...)}
+	return pooled{p.quantile, append(p.through, later.(pooled).through...), p.straight}
 }
 
 // value is in µs.
-func (p pooled) value() float64 {
-	var through, straight []waits
-	for _, r := range p.rounds {
-		through, straight = append(through, r.through), append(straight, r.straight)
+func (p pooled) value() float64 { return p.without(-1) }
+
+// without is the value of all rounds but one, which -1 is not.
+func (p pooled) without(round int) float64 {
+	var through, direct []waits
+	for i, w := range p.through {
+		if i != round {
+			through, direct = append(through, w), append(direct, p.straight[i]...)
+		}
 	}
-	return micros(quantile(through, p.quantile) - quantile(straight, p.quantile))
+	return micros(quantile(through, p.quantile) - quantile(direct, p.quantile))
 }
 
 // over is the ratio of the two values, and its range when each round is left out in turn.
 func (p pooled) over(other figures) (ratio, bool) {
 	o := other.(pooled)
-	all, ok := values{p.value()}.by(values{o.value()})
-	if !ok {
-		return ratio{}, false
-	}
 	each, ok := p.leaveOneOut().by(o.leaveOneOut())
-	if !ok {
+	ours, theirs := p.value(), o.value()
+	if !ok || ours <= 0 || theirs <= 0 {
 		return ratio{}, false
 	}
-	return ratio{value: all[0], low: slices.Min(each), high: slices.Max(each)}, true
+	return ratio{value: ours / theirs, low: slices.Min(each), high: slices.Max(each)}, true
 }
 
 // leaveOneOut returns what the value is without each of the rounds. A single one stays.
-func (p pooled) leaveOneOut() (without values) {
-	if len(p.rounds) == 1 {
+func (p pooled) leaveOneOut() (each values) {
+	if len(p.through) == 1 {
 		return values{p.value()}
 	}
-	for i := range p.rounds {
-		rest := slices.Concat(p.rounds[:i], p.rounds[i+1:])
-		without = append(without, pooled{p.quantile, rest}.value())
+	for round := range p.through {
+		each = append(each, p.without(round))
 	}
-	return without
+	return each
 }
 
 // waits are sorted, in steps; half the memory of durations, of which a long run would keep some 200 MB.

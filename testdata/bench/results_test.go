@@ -36,63 +36,100 @@ func TestTheBetterPeerIsTheOneWithTheLowestValue(t *testing.T) {
 }
 
 func TestALineHasValuesRatioAndGoal(t *testing.T) {
-	same := func(n int, f figures) []figures { return slices.Repeat([]figures{f}, n) }
 	for name, c := range map[string]struct {
-		ours, peer []figures // a round each
+		ours, peer values // one a round
 		want       string
 	}{
 		"a row of values has medians, and ratios between values of the same round": {
-			[]figures{values{12}, values{9}, values{10}}, []figures{values{10}, values{10}, values{20}},
+			values{12, 9, 10}, values{10, 10, 20},
 			"10.0 | 10.0 | **0.90** (0.50–1.20) of peer",
 		},
 		"a row of values has no ratio if the peer's was not above zero in one round": {
-			[]figures{values{12}, values{12}, values{12}}, []figures{values{10}, values{10}, values{-3}},
+			values{12, 12, 12}, values{10, 10, -3},
 			"12.0 | 10.0 | –",
 		},
-		"a quantile is one of all rounds' polls together, not a median of the rounds' quantiles": {
-			[]figures{middle(100, 110, 120, 130, 900), middle(100, 800, 810, 820, 830)}, same(2, middle(100, 200)),
-			"710 | 100 | **7.10** (0.30–7.20) of peer",
-		},
-		"so that a round full of stalls does not decide": {
-			append(same(4, middle(100, 300)), middle(100, 20e3)), same(5, middle(100, 200)),
-			"200 | 100 | **2.00** (2.00–2.00) of peer",
-		},
-		"nor does one in which polls took longer without the proxy": {
-			same(5, middle(100, 300)), append(same(4, middle(100, 200)), middle(900, 200)),
-			"200 | 100 | **2.00** (2.00–2.00) of peer",
-		},
-		"its ratio's range is what comes out when each round is left out in turn": {
-			[]figures{middle(100, 150), middle(100, 200), middle(100, 300)}, same(3, middle(100, 200)),
-			"100 | 100 | **1.00** (1.00–2.00) of peer",
-		},
-		"of a single round the range is the ratio itself": {
-			same(1, middle(100, 250)), same(1, middle(100, 200)),
-			"150 | 100 | **1.50** (1.50–1.50) of peer",
-		},
-		"it has no ratio if the peer's is not above zero": {
-			same(3, middle(100, 300)), append(same(2, middle(100, 100)), middle(100, 200)),
-			"200 | 0.00 | –",
-		},
-		"nor if the peer's is not without one of the rounds": {
-			same(2, middle(100, 300)), []figures{middle(100, 300), middle(100, 100)},
-			"200 | 200 | –",
-		},
 	} {
-		r, of := results{}, row{name: "cost", goal: "≤ 1.0 ×"}
+		r := results{}
 		for i := range c.ours {
-			r.add(of, "holdfast", c.ours[i])
-			r.add(of, "peer", c.peer[i])
+			r.add(costs, "holdfast", values{c.ours[i]})
+			r.add(costs, "peer", values{c.peer[i]})
 		}
-		got := strings.Join(r["cost"].line([]string{"holdfast"}, []string{"peer"}), " | ")
-		if want := "cost | " + c.want + " | ≤ 1.0 ×"; got != want {
-			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)
-		}
+		checkLine(t, name, r, c.want)
 	}
 }
 
-// middle is a round of a row for the median wait, of as many polls straight to a backend, each of straight µs, as went
-// through the proxy.
-func middle(straight int, through ...int) figures {
+func TestALineOfAddedLatencyIsOfAllRoundsTogether(t *testing.T) {
+	same := func(n int, p polls) []polls { return slices.Repeat([]polls{p}, n) }
+	for name, c := range map[string]struct {
+		ours, peer []polls // a turn each
+		want       string
+	}{
+		"a quantile is one of all rounds' polls together, not a median of the rounds' quantiles": {
+			[]polls{turn(100, 110, 120, 130, 900), turn(100, 800, 810, 820, 830)}, same(2, turn(100, 200)),
+			"710 | 100 | **7.10** (0.30–7.20) of peer",
+		},
+		"so that a round full of stalls does not decide": {
+			append(same(4, turn(100, 300)), turn(100, 20e3)), same(5, turn(100, 200)),
+			"200 | 100 | **2.00** (2.00–2.00) of peer",
+		},
+		"nor does one in which polls took longer without the proxy": {
+			same(5, turn(100, 300)), append(same(4, turn(100, 200)), turn(900, 200)),
+			"200 | 100 | **2.00** (2.00–2.00) of peer",
+		},
+		"polls straight to a backend count for everybody, not just for whose turn it was": {
+			same(2, turn(100, 300)), same(2, turn(200, 400)),
+			"100 | 200 | **0.50** (0.50–0.50) of peer",
+		},
+		"its ratio's range is what comes out when each round is left out in turn": {
+			[]polls{turn(100, 150), turn(100, 200), turn(100, 300)}, same(3, turn(100, 200)),
+			"100 | 100 | **1.00** (1.00–2.00) of peer",
+		},
+		"without that round's polls straight to a backend, too": {
+			[]polls{turn(100, 400), turn(200, 400)}, []polls{turn(100, 300), turn(200, 300)},
+			"200 | 100 | **2.00** (1.50–2.00) of peer",
+		},
+		"of a single round the range is the ratio itself": {
+			same(1, turn(100, 250)), same(1, turn(100, 200)),
+			"150 | 100 | **1.50** (1.50–1.50) of peer",
+		},
+		"it has no ratio if the peer's is not above zero": {
+			same(3, turn(100, 300)), append(same(2, turn(100, 100)), turn(100, 200)),
+			"200 | 0.00 | –",
+		},
+		"nor if ours is not": {
+			same(3, turn(100, 100)), same(3, turn(100, 200)),
+			"0.00 | 100 | –",
+		},
+		"nor if the peer's is not without one of the rounds": {
+			same(2, turn(100, 300)), []polls{turn(100, 300), turn(100, 100)},
+			"200 | 200 | –",
+		},
+	} {
+		r, straight := results{}, straight{}
+		for i := range c.ours {
+			r.add(costs, "holdfast", straight.turn(i, c.ours[i].direct, c.ours[i].through)[0])
+			r.add(costs, "peer", straight.turn(i, c.peer[i].direct, c.peer[i].through)[0])
+		}
+		checkLine(t, name, r, c.want)
+	}
+}
+
+var costs = row{name: "cost", goal: "≤ 1.0 ×"}
+
+// checkLine compares the cells between the name of costs and its goal.
+func checkLine(t *testing.T, name string, r results, want string) {
+	t.Helper()
+	got := strings.Join(r["cost"].line([]string{"holdfast"}, []string{"peer"}), " | ")
+	if want := "cost | " + want + " | ≤ 1.0 ×"; got != want {
+		t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)
+	}
+}
+
+// polls are the waits of one turn.
+type polls struct{ direct, through waits }
+
+// turn is a turn of as many polls straight to a backend, each of direct µs, as went through the proxy.
+func turn(direct int, through ...int) polls {
 	of := func(each []int) waits {
 		var all []time.Duration
 		for _, µs := range each {
@@ -100,7 +137,7 @@ func middle(straight int, through ...int) figures {
 		}
 		return newWaits(all)
 	}
-	return pooled{0.50, []polls{{through: of(through), straight: of(slices.Repeat([]int{straight}, len(through)))}}}
+	return polls{direct: of(slices.Repeat([]int{direct}, len(through))), through: of(through)}
 }
 
 func TestALineWithoutAPeerToCompareWithHasNoRatio(t *testing.T) {
