@@ -30,6 +30,7 @@ type bench struct {
 	contestants []contestant.Contestant
 	results     results
 	rates       map[bool]float64 // that are 30 % load, by whether it is through TLS
+	round       int              // that is under way, from 0
 	starts      int
 	began       usage
 }

@@ -9,27 +9,39 @@ import (
 	"github.com/holdfast-proxy/holdfast/testdata/bench/load"
 )
 
-// latency is by how much longer polls take than without a proxy, when they come at 30 % of the rate at which the fastest
-// peer is saturated.
+// latency is by how much longer polls take than straight to a backend, when they come at 30 % of the rate at which the
+// fastest peer is saturated. Both are measured in each turn.
 func latency(p50, p99 row) measure {
-	take := func(b *bench, of *contestant.Running, all []*contestant.Running) ([]float64, error) {
+	direct := straight{} // at one rate: measures makes another one for TLS
+	take := func(b *bench, of *contestant.Running, all []*contestant.Running) ([]figures, error) {
 		rate, err := b.rate(of.Target.TLS != nil, all)
 		if err != nil {
 			return nil, err
 		}
 		plan := load.Plan{Rate: rate, Warm: b.warm, Window: b.window}
-		without, err := b.drive(b.direct(), load.Poll, clients, plan, free)
-		if err != nil {
-			return nil, err
+		poll := func(of *contestant.Running, took *waits) func() error {
+			return func() error {
+				res, err := b.drive(of, load.Poll, clients, plan, free)
+				*took = newWaits(res.Waits)
+				return err
+			}
 		}
-		with, err := b.drive(of, load.Poll, clients, plan, free)
-		if err != nil {
-			return nil, err
-		}
-		added := func(q float64) float64 { return micros(with.Quantile(q) - without.Quantile(q)) }
-		return []float64{added(0.50), added(0.99)}, nil
+		var without, with waits
+		err = alternate(b.round, poll(b.direct(), &without), poll(of, &with))
+		return direct.turn(b.round, without, with), err
 	}
 	return measure{rows: []row{p50, p99}, take: take}
+}
+
+// alternate does both, the second one first in every other round, so that a drift does not always favour the same.
+func alternate(round int, first, second func() error) error {
+	if round%2 == 1 {
+		first, second = second, first
+	}
+	if err := first(); err != nil {
+		return err
+	}
+	return second()
 }
 
 // rate returns what 30 % load is, after saturating the peers (without any, the contestants) once.

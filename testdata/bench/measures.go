@@ -16,12 +16,12 @@ type row struct {
 	goal string // of this project, in words; "" where there is none
 }
 
-// measure is one way to look at a contestant; it yields a value for each of its rows.
+// measure is one way to look at a contestant; a turn yields figures for each of its rows.
 type measure struct {
 	rows  []row
 	fresh bool // it needs a process that has done nothing yet
 	tls   bool
-	take  func(b *bench, of *contestant.Running, all []*contestant.Running) ([]float64, error)
+	take  func(b *bench, of *contestant.Running, all []*contestant.Running) ([]figures, error)
 }
 
 const (
@@ -78,15 +78,18 @@ func suffix(tls bool) string {
 // cpu is the CPU time of one unit of work, of which every exchange is so many. rate is of exchanges, a second; 0: as
 // fast as all lanes go.
 func cpu(r row, kind load.Kind, lanes int, rate, units float64) measure {
-	take := func(b *bench, of *contestant.Running, _ []*contestant.Running) ([]float64, error) {
+	take := func(b *bench, of *contestant.Running, _ []*contestant.Running) ([]figures, error) {
 		res, err := b.drive(of, kind, lanes, load.Plan{Rate: rate, Warm: b.warm, Window: b.window}, of.CPU)
 		if err != nil || res.Count == 0 {
 			return nil, noneOr(err)
 		}
-		return []float64{micros(res.CPU) / (float64(res.Count) * units)}, nil
+		return single(micros(res.CPU) / (float64(res.Count) * units)), nil
 	}
 	return measure{rows: []row{r}, take: take}
 }
+
+// single is what a turn yields that has one row, and there one value.
+func single(value float64) []figures { return []figures{values{value}} }
 
 func noneOr(err error) error {
 	if err == nil {
@@ -106,7 +109,7 @@ func (b *bench) drive(of *contestant.Running, kind load.Kind, n int, plan load.P
 
 // cycles is the CPU time of a connection from its first to its last byte.
 func cycles(r row) measure {
-	take := func(b *bench, of *contestant.Running, _ []*contestant.Running) ([]float64, error) {
+	take := func(b *bench, of *contestant.Running, _ []*contestant.Running) ([]figures, error) {
 		opener, err := load.NewOpener(of.Target, of.Pins)
 		if err != nil {
 			return nil, err
@@ -129,7 +132,7 @@ func cycles(r row) measure {
 		}
 		time.Sleep(afterwards)
 		to, err := of.CPU()
-		return []float64{micros(to-from) / float64(b.cycles*len(sessions))}, err
+		return single(micros(to-from) / float64(b.cycles*len(sessions))), err
 	}
 	return measure{rows: []row{r}, take: take}
 }
@@ -139,9 +142,9 @@ const afterwards = 50 * time.Millisecond
 
 // atRest is the memory of a contestant that has served a few requests.
 func atRest(r row) measure {
-	take := func(_ *bench, of *contestant.Running, _ []*contestant.Running) ([]float64, error) {
+	take := func(_ *bench, of *contestant.Running, _ []*contestant.Running) ([]figures, error) {
 		bytes, err := of.Memory()
-		return []float64{float64(bytes) / (1 << 20)}, err
+		return single(float64(bytes) / (1 << 20)), err
 	}
 	return measure{rows: []row{r}, fresh: true, take: take}
 }
@@ -149,7 +152,7 @@ func atRest(r row) measure {
 // memory is what n idle connections add to a contestant's resident memory, for each of them. waits says that each is a
 // poll that must wait at a backend meanwhile.
 func memory(r row, n int, way load.Idleness, waits bool) measure {
-	take := func(b *bench, of *contestant.Running, _ []*contestant.Running) ([]float64, error) {
+	take := func(b *bench, of *contestant.Running, _ []*contestant.Running) ([]figures, error) {
 		n := min(int(float64(n)*b.crowd), b.place.Files/4)
 		before, err := of.Memory()
 		if err != nil {
@@ -165,7 +168,7 @@ func memory(r row, n int, way load.Idleness, waits bool) measure {
 			return nil, fmt.Errorf("%d polls wait at the backends, not %d: %v", at, n, err)
 		}
 		after, err := of.Memory()
-		return []float64{float64(after-before) / 1024 / float64(n)}, err
+		return single(float64(after-before) / 1024 / float64(n)), err
 	}
 	return measure{rows: []row{r}, fresh: true, take: take}
 }

@@ -13,7 +13,8 @@ import (
 // writeReport writes what the run was and its table, as Markdown. All that the run has started must have ended.
 func writeReport(w io.Writer, b *bench) {
 	fmt.Fprintf(w, "%s\n", describeMachine())
-	fmt.Fprintf(w, "%d rounds of %v per row and proxy, median and range. ", b.rounds, b.window)
+	fmt.Fprintf(w, "%d rounds of %v per row and proxy: median and range; for added latency, all rounds "+
+		"together, and the range without each of them. ", b.rounds, b.window)
 	for _, tls := range []bool{false, true} {
 		if rate := b.rates[tls]; rate > 0 {
 			fmt.Fprintf(w, "30 %% load%s is %.0f polls a second. ", suffix(tls), rate)
@@ -53,23 +54,29 @@ func writeTable(w io.Writer, b *bench) {
 	}
 }
 
-// line is a row's cells: its name, everybody's median, our ratios to the better peer, and the goal.
+// line is a row's cells: its name, everybody's value, our ratios to the better peer, and the goal.
 func (o *outcome) line(ours, peers []string) []string {
 	cells := []string{o.name}
 	for _, name := range append(slices.Clone(ours), peers...) {
-		cells = append(cells, number(median(o.values[name])))
+		cells = append(cells, number(o.figures[name].value()))
 	}
-	best, found := o.best(peers)
 	for _, name := range ours {
-		ratios, ok := o.ratios(name, best)
-		if !found || !ok {
-			cells = append(cells, "–")
-			continue
-		}
-		cells = append(cells, fmt.Sprintf("**%.2f** (%.2f–%.2f) of %s", median(ratios), slices.Min(ratios),
-			slices.Max(ratios), best))
+		cells = append(cells, o.compare(name, peers))
 	}
 	return append(cells, o.goal)
+}
+
+// compare is the cell with one contestant's ratio to the best of the peers; a dash where there is none.
+func (o *outcome) compare(name string, peers []string) string {
+	best, ok := o.best(peers)
+	if !ok {
+		return "–"
+	}
+	r, ok := o.figures[name].over(o.figures[best])
+	if !ok {
+		return "–"
+	}
+	return fmt.Sprintf("**%.2f** (%.2f–%.2f) of %s", r.value, r.low, r.high, best)
 }
 
 // number has three digits that count, and no more behind the point than help.

@@ -2,48 +2,34 @@
 
 package main
 
-import "slices"
-
-// results are the values of all rounds, by row and contestant.
+// results are what all rounds have yielded, by row.
 type results map[string]*outcome
 
+// outcome is one row of them.
 type outcome struct {
 	row
-	values map[string][]float64 // by contestant's name, one a round
+	figures map[string]figures // by contestant's name
 }
 
-func (r results) add(of row, contestant string, value float64) {
-	if r[of.name] == nil {
-		r[of.name] = &outcome{row: of, values: map[string][]float64{}}
-	}
+// add adds what a turn has yielded. The figures of a row are all of one kind.
+func (r results) add(of row, contestant string, turn figures) {
 	o := r[of.name]
-	o.values[contestant] = append(o.values[contestant], value)
+	if o == nil {
+		o = &outcome{row: of, figures: map[string]figures{}}
+		r[of.name] = o
+	}
+	if before, ok := o.figures[contestant]; ok {
+		turn = before.join(turn)
+	}
+	o.figures[contestant] = turn
 }
 
-// median of at least one value; of an even number the mean of the two in the middle.
-func median(values []float64) float64 {
-	s := slices.Sorted(slices.Values(values))
-	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
-}
-
-// best returns which of the named has the lowest median; ok is false if none was measured.
+// best returns which of the named has the lowest value; ok is false if none was measured.
 func (o *outcome) best(names []string) (name string, ok bool) {
 	for _, n := range names {
-		if len(o.values[n]) > 0 && (!ok || median(o.values[n]) < median(o.values[name])) {
+		if f := o.figures[n]; f != nil && (!ok || f.value() < o.figures[name].value()) {
 			name, ok = n, true
 		}
 	}
 	return name, ok
-}
-
-// ratios returns what one contestant had, over what another had in the same round; ok is false where a ratio would say
-// nothing, because the other had nothing or less.
-func (o *outcome) ratios(one, other string) (ratios []float64, ok bool) {
-	for i, v := range o.values[one] {
-		if i >= len(o.values[other]) || o.values[other][i] <= 0 {
-			return nil, false
-		}
-		ratios = append(ratios, v/o.values[other][i])
-	}
-	return ratios, len(ratios) > 0
 }

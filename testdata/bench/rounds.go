@@ -68,11 +68,11 @@ func (b *bench) together(all []measure, tls bool) error {
 		}
 		running = append(running, r)
 	}
-	for round := range b.rounds {
+	for b.round = range b.rounds {
 		for i, m := range all {
-			progress("round %d of %d: %s", round+1, b.rounds, m.rows[0].name)
+			progress("round %d of %d: %s", b.round+1, b.rounds, m.rows[0].name)
 			for turn := range running {
-				if err := b.take(m, running[(turn+round+i)%len(running)], running); err != nil {
+				if err := b.take(m, running[(turn+b.round+i)%len(running)], running); err != nil {
 					return err
 				}
 			}
@@ -83,9 +83,9 @@ func (b *bench) together(all []measure, tls bool) error {
 
 // alone takes each measure of each contestant in a process of its own.
 func (b *bench) alone(all []measure, tls bool) error {
-	for round := range b.rounds {
+	for b.round = range b.rounds {
 		for _, m := range all {
-			progress("round %d of %d: %s", round+1, b.rounds, m.rows[0].name)
+			progress("round %d of %d: %s", b.round+1, b.rounds, m.rows[0].name)
 			for _, c := range b.contestants {
 				if err := b.takeAlone(m, c, tls); err != nil {
 					return err
@@ -110,12 +110,12 @@ func (b *bench) take(m measure, of *contestant.Running, all []*contestant.Runnin
 	if b.ctx.Err() != nil {
 		return errInterrupted
 	}
-	values, err := m.take(b, of, all)
+	turn, err := m.take(b, of, all)
 	if err != nil {
 		return fmt.Errorf("the run is void: %s, %s: %w", m.rows[0].name, of.Name, err)
 	}
 	for i, r := range m.rows {
-		b.results.add(r, of.Name, values[i])
+		b.results.add(r, of.Name, turn[i])
 	}
 	return nil
 }

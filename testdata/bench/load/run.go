@@ -170,11 +170,3 @@ func (r *run) ready(l *lane) {
 		r.idle = append(r.idle, l)
 	}
 }
-
-// Quantile returns the wait that a share q of the answers did not exceed.
-func (r *Result) Quantile(q float64) time.Duration {
-	if len(r.Waits) == 0 {
-		return 0
-	}
-	return r.Waits[min(int(q*float64(len(r.Waits))), len(r.Waits)-1)]
-}
