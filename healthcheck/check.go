@@ -33,6 +33,7 @@ func (c *check) begin(ctx context.Context) {
 // askOnLoop begins to ask on the loop, which may end the check before this
 // returns: so the lock is held until all is in place.
 func (c *check) askOnLoop() (err error) {
+	defer recovered(&err)
 	q, ok := c.cfg().Probe.(*question)
 	if !ok {
 		return errors.ErrUnsupported
@@ -46,11 +47,7 @@ func (c *check) askOnLoop() (err error) {
 }
 
 func (c *check) ask(ctx context.Context) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = panicked(v)
-		}
-	}()
+	defer recovered(&err)
 	ctx, cancel := context.WithTimeout(ctx, c.cfg().Timeout)
 	defer cancel()
 	return c.cfg().Probe.Ask(ctx, c.watch.target.URL)
@@ -85,6 +82,13 @@ func (c *check) end(err error) {
 		stop()
 	}
 	c.watch.ended(finding{started: c.started, err: err})
+}
+
+// recovered makes a panic of the probe an outcome, when it is deferred.
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("probe panicked: %v", v)
+	}
 }
 
 func (c *check) cfg() *Config { return &c.watch.checker.cfg }

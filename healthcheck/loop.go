@@ -7,7 +7,8 @@ import (
 
 // Loop is an event loop that a program has anyway, for checks to be made on.
 // With timers and goroutines of the runtime each check wakes half a dozen
-// threads in a program that has little else to do.
+// threads in a program that has little else to do. Neither method calls anything
+// itself, before it returns.
 type Loop interface {
 	// After has call called once d has passed, unless stop is called before.
 	// call does not block.

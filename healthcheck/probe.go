@@ -92,6 +92,11 @@ func (a address) dial(ctx context.Context) (net.Conn, error) {
 	return d.DialContext(ctx, a.network, a.addr)
 }
 
+// dialFailed says of an error that it was the dial's, in the words of package net.
+func (a address) dialFailed(err error) error {
+	return fmt.Errorf("dial %s %s: %w", a.network, a.addr, err)
+}
+
 // secure speaks TLS on conn, where a says so. The caller still owns conn.
 func (a address) secure(ctx context.Context, conn net.Conn, cfg *tls.Config) (net.Conn, error) {
 	if !a.tls {

@@ -58,70 +58,80 @@ func (q *question) request(at address) ([]byte, judgement) {
 	return requestHead(target, orElse(q.Host, at.host)), judge
 }
 
-// askOn begins to ask on a loop and returns. done is called once with the
-// outcome, unless hangUp is called before. The error is errors.ErrUnsupported
-// where a goroutine has to ask: a TLS handshake has to be waited for.
+// askOn begins to ask on a loop and returns. done is called with the outcome,
+// unless hangUp is called before. The error is errors.ErrUnsupported where a
+// goroutine has to ask: a TLS handshake has to be waited for.
 func (q *question) askOn(l Loop, url string, done func(error)) (hangUp func(), err error) {
 	at, err := parseAddress(url)
 	if err != nil {
 		return nil, err
 	}
-	if q.pose == nil {
-		return l.Talk(at.network, at.addr, nil, func(_ []byte, err error) bool { done(err); return false })
-	}
-	if at.tls {
+	if q.pose != nil && at.tls {
 		return nil, errors.ErrUnsupported
 	}
-	a := &answer{question: q, done: done}
+	a := &answer{question: q, at: at, done: done}
 	var request []byte
-	request, a.judge = q.request(at)
-	return l.Talk(at.network, at.addr, request, a.hear)
-}
-
-// answer is what a loop has heard so far of the reply to a question.
-type answer struct {
-	question *question
-	judge    judgement
-	done     func(error)
-	got      []byte
-	pieces   int
+	if q.pose != nil {
+		request, a.judge = q.request(at)
+	}
+	hangUp, err = l.Talk(at.network, at.addr, request, a.hear)
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		err = at.dialFailed(err)
+	}
+	return hangUp, err
 }
 
 // maxPieces is in how many pieces a reply may come: each is looked at together
 // with all before it.
 const maxPieces = 256
 
+// answer is what a loop has heard so far of the reply to a question.
+type answer struct {
+	question  *question
+	at        address
+	judge     judgement // nil: to be connected is enough
+	done      func(error)
+	connected bool
+	got       []byte
+	pieces    int
+}
+
 // hear takes one more piece, or the end. It is how Loop.Talk tells of both.
 func (a *answer) hear(p []byte, err error) (more bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			a.done(panicked(v))
-			more = false
-		}
-	}()
-	a.pieces++
-	switch {
-	case err != nil && err != io.EOF && a.pieces > 1:
-		err = fmt.Errorf("reading the reply to a check: %w", err)
-		fallthrough
-	case err != nil && err != io.EOF: // of the dial
+	more, err = a.take(p, err)
+	if !more {
 		a.done(err)
-		return false
-	case a.pieces > maxPieces:
-		a.done(fmt.Errorf("reading the reply to a check: it comes in more than %d pieces", maxPieces))
-		return false
+	}
+	return more
+}
+
+// take says whether there has to be more, and else what the outcome is.
+func (a *answer) take(p []byte, end error) (more bool, err error) {
+	defer recovered(&err)
+	switch {
+	case !a.connected && end != nil:
+		return false, a.at.dialFailed(end)
+	case a.judge == nil:
+		return false, nil
+	case !a.connected:
+		a.connected = true
+		return true, nil
+	case end != nil && end != io.EOF:
+		return false, fmt.Errorf("reading the reply to a check: %w", end)
+	}
+	if a.pieces++; a.pieces > maxPieces {
+		return false, fmt.Errorf("reading the reply to a check: it comes in more than %d pieces", maxPieces)
 	}
 	a.got = append(a.got, p...)
 	so := &soFar{rest: a.got}
-	got, failed := readReply(so, a.question.body)
-	if so.short && err == nil {
-		return true
+	got, err := readReply(so, a.question.body)
+	switch {
+	case so.short && end == nil:
+		return true, nil
+	case err != nil:
+		return false, err
 	}
-	if failed == nil {
-		failed = a.judge(got)
-	}
-	a.done(failed)
-	return false
+	return false, a.judge(got)
 }
 
 // soFar reads what has come so far, and notes if more was wanted.
@@ -139,6 +149,3 @@ func (s *soFar) Read(p []byte) (n int, err error) {
 	s.rest = s.rest[n:]
 	return n, nil
 }
-
-// panicked is the outcome of a check whose probe has panicked.
-func panicked(v any) error { return fmt.Errorf("probe panicked: %v", v) }

@@ -95,12 +95,19 @@ func (w *watch) next(f finding, calm bool) {
 	w.planLocked(f.started.Add(w.checker.cfg.pause(w.verdict.inDoubt())))
 }
 
-// unseen returns how many good checks the watch has not seen yet.
-func (w *watch) unseen() (passes int) {
+// catchUp has the watch see the good checks that it has slept through. States
+// tells of them all the while.
+func (w *watch) catchUp() {
+	w.checker.mu.Lock()
+	defer w.checker.mu.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	passes, w.passes = w.passes, 0
-	return passes
+	if w.passes > 0 {
+		w.verdict.passes += w.passes
+		w.checkedAt = w.passedAt
+		w.state.Passes, w.state.CheckedAt = w.verdict.passes, w.checkedAt
+		w.passes = 0
+	}
 }
 
 // withUnseen adds to a state what the watch has not seen yet.

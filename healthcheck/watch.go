@@ -108,8 +108,8 @@ func (w *watch) due(now time.Time) {
 
 // checked draws the conclusions from a check and plans the next one.
 func (w *watch) checked(f finding, now time.Time) {
+	w.catchUp()
 	w.checkedAt = now
-	w.verdict.passes += w.unseen()
 	why := reason{err: f.err}
 	switch {
 	case isOwnError(f.err):
@@ -166,6 +166,7 @@ func (w *watch) observed(e event, now time.Time) {
 			w.checker.eject(w, reason{after: w.verdict.bad, err: why}, now)
 		}
 	case DialRefused, DialTimeout:
+		w.catchUp() // they came before
 		w.change(func() reason {
 			if w.verdict.dialFailed(now) {
 				w.hurry(now)

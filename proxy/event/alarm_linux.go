@@ -31,7 +31,7 @@ type alarm struct {
 // that does not run yet it is called when it does, and on one that has ended never.
 func (l *Loop) After(d time.Duration, call func()) (stop func()) {
 	a := &alarm{at: time.Since(began) + max(d, 0), call: call}
-	if err := l.alarms.add(a); err != nil { // the process has no descriptors left
+	if err := l.alarms.add(a); err != nil { // the kernel has no timer for us, for want of descriptors or memory
 		t := time.AfterFunc(d, call)
 		return func() { t.Stop() }
 	}
@@ -67,10 +67,15 @@ func (s *alarms) open() (err error) {
 	if err != nil {
 		return os.NewSyscallError("timerfd_create", err)
 	}
-	s.fd = fd
 	token := s.loop.Enter(s)
 	s.loop.WhileOpen(func() { err = s.loop.Control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|EdgeTriggered, token) })
-	return os.NewSyscallError("epoll_ctl", err)
+	if err != nil {
+		s.loop.Leave(token)
+		unix.Close(fd)
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	s.fd = fd
+	return nil
 }
 
 func (s *alarms) close() {
