@@ -138,7 +138,7 @@ func (c *Checker) States() []State {
 	defer c.mu.Unlock()
 	states := make([]State, len(c.watches))
 	for i, w := range c.watches {
-		states[i] = w.state
+		states[i] = w.withUnseen(w.state)
 		states[i].Panic = c.panicked && w.state.Status.out()
 	}
 	return states

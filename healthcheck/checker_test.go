@@ -56,13 +56,13 @@ func TestAFrozenBackendIsDownWithinIntervalTimesFallPlusTimeout(t *testing.T) {
 			thawed, freeze := context.WithCancel(ctx)
 			down := make(chan time.Time, 1)
 			c, err := healthcheck.New(healthcheck.Config{
-				Probe: func(ctx context.Context, _ string) error {
+				Probe: healthcheck.ProbeFunc(func(ctx context.Context, _ string) error {
 					if thawed.Err() == nil {
 						return nil
 					}
 					<-ctx.Done()
 					return ctx.Err()
-				},
+				}),
 				OnChange: func(c healthcheck.Change) {
 					if c.To == healthcheck.Down {
 						down <- time.Now()

@@ -1,7 +1,6 @@
 package healthcheck
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,20 +30,19 @@ func EngineIO(r Request, recognise func(status int, body []byte, sid string) boo
 	if strings.Contains(path, "?") {
 		separator = "&"
 	}
-	return func(ctx context.Context, url string) error {
+	pose := func() (string, judgement) {
 		sid := bogusSID()
-		target := path + separator + "EIO=4&transport=polling&sid=" + sid
-		got, err := r.ask(ctx, url, target, withBody)
-		switch {
-		case err != nil:
-			return err
-		case recognise(got.status, got.body, sid), servesNoPolls(got.status, got.body):
-			return nil
-		case got.status >= fasthttp.StatusInternalServerError:
-			return fmt.Errorf("status %d: want the refusal of an unknown sid", got.status)
+		return path + separator + "EIO=4&transport=polling&sid=" + sid, func(got reply) error {
+			switch {
+			case recognise(got.status, got.body, sid), servesNoPolls(got.status, got.body):
+				return nil
+			case got.status >= fasthttp.StatusInternalServerError:
+				return fmt.Errorf("status %d: want the refusal of an unknown sid", got.status)
+			}
+			return fmt.Errorf("%w: status %d, body begins %.40q", ErrNotEngineIO, got.status, got.body)
 		}
-		return fmt.Errorf("%w: status %d, body begins %.40q", ErrNotEngineIO, got.status, got.body)
 	}
+	return &question{Request: r, body: withBody, pose: pose}
 }
 
 // bogusSID returns exactly 16 characters of [A-Za-z0-9_-], anew for each check.

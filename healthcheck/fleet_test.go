@@ -91,7 +91,7 @@ func watchAfter(t *testing.T, cfg healthcheck.Config, targets []healthcheck.Targ
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f := &fleet{found: map[string]error{}, checks: map[string][]time.Time{}, began: time.Now()}
-		cfg.Probe, cfg.OnChange = f.probe, f.changed
+		cfg.Probe, cfg.OnChange = healthcheck.ProbeFunc(f.probe), f.changed
 		if cfg.Jitter == nil {
 			cfg.Jitter = func() float64 { return 0 }
 		}

@@ -17,6 +17,9 @@ import (
 type Config struct {
 	// Probe is how a backend is asked: EngineIO, HTTP, TCP or one's own.
 	Probe Probe
+	// Loop is an event loop for checks to be made on: those of this package's
+	// probes, unless they speak TLS. nil = goroutines and the runtime's timers.
+	Loop Loop
 
 	// Interval is the longest time from the start of one check of a backend to
 	// the start of the next; jitter takes up to a quarter off. In doubt it is a
@@ -129,6 +132,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.OnPanic == nil {
 		cfg.OnPanic = func(bool, int, int) {}
+	}
+	if cfg.Loop == nil {
+		cfg.Loop = goroutines{}
 	}
 	if cfg.Jitter == nil {
 		cfg.Jitter = rand.Float64

@@ -13,7 +13,7 @@ import (
 func TestNothingIsReportedOfATargetThatHasGone(t *testing.T) {
 	reported := 0
 	c, err := New(Config{
-		Probe:     func(context.Context, string) error { return nil },
+		Probe:     ProbeFunc(func(context.Context, string) error { return nil }),
 		SlowStart: time.Minute,
 		OnChange:  func(Change) { reported++ },
 		OnWeight:  func(Target, float64) { reported++ },
@@ -45,7 +45,7 @@ func TestNothingIsReportedOfATargetThatHasGone(t *testing.T) {
 }
 
 func TestAGoodReplyIsWorthAnEventOnlyAfterABadOne(t *testing.T) {
-	c, err := New(Config{Probe: func(context.Context, string) error { return nil }})
+	c, err := New(Config{Probe: ProbeFunc(func(context.Context, string) error { return nil })})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestAGoodReplyIsWorthAnEventOnlyAfterABadOne(t *testing.T) {
 // two are noticed: both are there when run begins, a hundred times.
 func TestTheEndOfRunIsNoOutcome(t *testing.T) {
 	c, err := New(Config{
-		Probe:    func(ctx context.Context, _ string) error { return ctx.Err() },
+		Probe:    ProbeFunc(func(ctx context.Context, _ string) error { return ctx.Err() }),
 		OnChange: func(c Change) { t.Errorf("%+v at the end of Run", c) },
 	})
 	if err != nil {
@@ -83,7 +83,7 @@ func TestTheEndOfRunIsNoOutcome(t *testing.T) {
 		c.Set(nil)
 		c.Set([]Target{{ID: "a", URL: "a"}})
 		w := c.watches[0]
-		w.probing = true
+		w.check = &check{watch: w}
 		w.findings <- finding{err: context.Canceled}
 		w.run(ended)
 	}

@@ -15,26 +15,23 @@ import (
 	"time"
 )
 
-// Probe asks the backend at url once (the forms are those of Target.URL) and
-// returns nil if it is well. It must end when ctx does. One Probe is used for
-// all targets, at the same time.
-type Probe func(ctx context.Context, url string) error
+// Probe is how a backend is asked: EngineIO, HTTP, TCP, or one's own as a
+// ProbeFunc. One Probe is used for all targets, at the same time.
+type Probe interface {
+	// Ask asks the backend at url once (the forms are those of Target.URL) and
+	// returns nil if it is well. It must end when ctx does.
+	Ask(ctx context.Context, url string) error
+}
+
+// ProbeFunc is a function that is a Probe.
+type ProbeFunc func(ctx context.Context, url string) error
+
+// Ask implements Probe.
+func (f ProbeFunc) Ask(ctx context.Context, url string) error { return f(ctx, url) }
 
 // TCP returns a probe that only connects, whatever the URL's scheme. It finds
 // dead processes, not frozen ones: for those the kernel goes on accepting.
-func TCP() Probe {
-	return func(ctx context.Context, url string) error {
-		at, err := parseAddress(url)
-		if err != nil {
-			return err
-		}
-		conn, err := at.dial(ctx)
-		if err != nil {
-			return err
-		}
-		return conn.Close()
-	}
-}
+func TCP() Probe { return &question{} }
 
 // HTTP returns a probe that sends GET r.Path ("" = "/") and wants one of the
 // statuses in expect; none given means any from 200 to 399. Redirects are
@@ -48,16 +45,13 @@ func HTTP(r Request, expect ...int) Probe {
 		wanted = func(status int) bool { return slices.Contains(expect, status) }
 		want = strings.Trim(fmt.Sprint(expect), "[]")
 	}
-	return func(ctx context.Context, url string) error {
-		got, err := r.ask(ctx, url, target, headOnly)
-		if err != nil {
-			return err
-		}
+	judge := func(got reply) error {
 		if !wanted(got.status) {
 			return fmt.Errorf("status %d: want %s", got.status, want)
 		}
 		return nil
 	}
+	return &question{Request: r, pose: func() (string, judgement) { return target, judge }}
 }
 
 // address is where a URL says a backend listens.
@@ -96,6 +90,11 @@ func parseAddress(raw string) (address, error) {
 func (a address) dial(ctx context.Context) (net.Conn, error) {
 	d := net.Dialer{KeepAlive: -1} // a check is over before TCP would probe
 	return d.DialContext(ctx, a.network, a.addr)
+}
+
+// dialFailed says of an error that it was the dial's, in the words of package net.
+func (a address) dialFailed(err error) error {
+	return fmt.Errorf("dial %s %s: %w", a.network, a.addr, err)
 }
 
 // secure speaks TLS on conn, where a says so. The caller still owns conn.

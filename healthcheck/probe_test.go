@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,17 +29,27 @@ func briefly(t *testing.T, probe healthcheck.Probe, url string) error {
 	return within(t, 250*time.Millisecond, probe, url)
 }
 
-// within asks url once. It fails the test if that takes much longer than it may.
+// within asks url once, and once more on an event loop, for the same outcome. It fails the test if that takes much longer
+// than it may.
 func within(t *testing.T, timeout time.Duration, probe healthcheck.Probe, url string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	began := time.Now()
-	err := probe(ctx, url)
-	if took := time.Since(began); took > timeout+5*time.Second {
-		t.Errorf("a check with a timeout of %v took %v", timeout, took)
+	err := probe.Ask(ctx, url)
+	again := healthcheck.AskOn(startLoop(t), probe, url, timeout)
+	if took := time.Since(began); took > 2*timeout+5*time.Second {
+		t.Errorf("two checks with a timeout of %v took %v", timeout, took)
+	}
+	if (err == nil) != (again == nil) || meaning(err) != meaning(again) {
+		t.Errorf("a goroutine found %v, a loop %v", err, again)
 	}
 	return err
+}
+
+// meaning is what a Checker makes of an outcome.
+func meaning(err error) [3]bool {
+	return [3]bool{healthcheck.IsRefusal(err), healthcheck.IsOwnError(err), errors.Is(err, healthcheck.ErrNotEngineIO)}
 }
 
 func engineIO() healthcheck.Probe {
@@ -136,8 +147,10 @@ func TestWhatTheProbesSend(t *testing.T) {
 			if err := once(t, c.probe(c.request), "http://"+l.Addr().String()); err == nil {
 				t.Error("503 counts as alive")
 			}
-			if len(got) != 1 || got[0] != want {
-				t.Errorf("sent %q, want once %q", got, want)
+			mu.Lock()
+			defer mu.Unlock()
+			if !slices.Equal(got, []string{want, want}) { // once asked by a goroutine, and once on a loop
+				t.Errorf("sent %q, want twice %q", got, want)
 			}
 		})
 	}
@@ -177,7 +190,7 @@ func TestHTTPProbeWantsItsStatus(t *testing.T) {
 
 func TestProbesOverUnixSockets(t *testing.T) {
 	l, url := listenUnix(t)
-	hosts := make(chan string, 1)
+	hosts := make(chan string, 2) // of two checks, by a goroutine and on a loop
 	serve(t, l, func(ctx *fasthttp.RequestCtx) {
 		hosts <- string(ctx.Host())
 		socketIO(ctx)
@@ -185,8 +198,10 @@ func TestProbesOverUnixSockets(t *testing.T) {
 	if err := once(t, engineIO(), url); err != nil {
 		t.Errorf("Engine.IO: %v", err)
 	}
-	if got := <-hosts; got != "localhost" {
-		t.Errorf("Host %q, want localhost", got)
+	for range cap(hosts) {
+		if got := <-hosts; got != "localhost" {
+			t.Errorf("Host %q, want localhost", got)
+		}
 	}
 	if err := once(t, healthcheck.TCP(), url); err != nil {
 		t.Errorf("TCP: %v", err)

@@ -20,12 +20,12 @@ func TestEverythingAtOnce(t *testing.T) {
 	var mu sync.Mutex
 	chain := map[healthcheck.Target]healthcheck.Status{}
 	c, err := healthcheck.New(healthcheck.Config{
-		Probe: func(context.Context, string) error {
+		Probe: healthcheck.ProbeFunc(func(context.Context, string) error {
 			if rand.N(3) == 0 {
 				return errors.New("unlucky")
 			}
 			return nil
-		},
+		}),
 		Interval: time.Millisecond, Timeout: time.Millisecond, FailTimeout: 2 * time.Millisecond,
 		PanicThreshold: 30, SlowStart: 5 * time.Millisecond, OnWeight: func(healthcheck.Target, float64) {},
 		OnChange: func(change healthcheck.Change) {

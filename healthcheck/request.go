@@ -3,7 +3,6 @@ package healthcheck
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -37,32 +36,6 @@ const (
 	headOnly = false
 	withBody = true
 )
-
-// ask sends GET target over a connection of its own, once, and reads the reply.
-//
-// It uses fasthttp's codecs and not its HostClient, which would send the
-// request again after a failure and hide the connection: here one check is one
-// request, and it ends with ctx even in the middle of a reply.
-func (r *Request) ask(ctx context.Context, url, target string, body bool) (reply, error) {
-	at, err := parseAddress(url)
-	if err != nil {
-		return reply{}, err
-	}
-	conn, err := at.dial(ctx)
-	if err != nil {
-		return reply{}, err
-	}
-	defer conn.Close()
-	defer boundBy(ctx, conn)()
-	stream, err := at.secure(ctx, conn, r.TLS)
-	if err != nil {
-		return reply{}, err
-	}
-	if _, err := stream.Write(requestHead(target, orElse(r.Host, at.host))); err != nil {
-		return reply{}, fmt.Errorf("writing the check's request: %w", err)
-	}
-	return readReply(stream, body)
-}
 
 // requestHead is a whole GET request. It has neither Origin (a Python server
 // judges that before the sid) nor Accept-Encoding (we would have to unpack).

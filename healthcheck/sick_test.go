@@ -108,7 +108,7 @@ func TestACancelledCheckEndsAtOnce(t *testing.T) {
 	raw(t, l, func(net.Conn) { close(asked) })
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
-	go func() { ended <- engineIO()(ctx, "http://"+l.Addr().String()) }()
+	go func() { ended <- engineIO().Ask(ctx, "http://"+l.Addr().String()) }()
 	<-asked
 	cancel()
 	if err := <-ended; err == nil {

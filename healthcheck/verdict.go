@@ -63,6 +63,9 @@ func (v *verdict) inDoubt() bool {
 	}
 }
 
+// convinced tells whether a good check would change nothing.
+func (v *verdict) convinced() bool { return v.health == Up && v.fails == 0 }
+
 // passed takes a good check. The first outcome of all makes the backend Up;
 // later it takes rise good checks in a row, doubled for every recovery that
 // did not last.

@@ -24,7 +24,8 @@ type finding struct {
 var errDialFailed = errors.New("a dial for a client was refused or not answered")
 
 // watch is one target under observation. Its goroutine, run, owns everything
-// but the two fields for Observe and what the Checker has told the world.
+// but the two fields for Observe, its turns, and what the Checker has told the
+// world.
 type watch struct {
 	checker *Checker
 	target  Target
@@ -33,14 +34,12 @@ type watch struct {
 	events chan event  // from Observe, which drops what finds no room
 	alert  atomic.Bool // a good reply matters: bad ones have been seen
 
-	verdict   verdict
+	turns
 	findings  chan finding // room for the one check that may be under way
-	probing   bool
+	verdict   verdict
 	proved    bool // has answered as Engine.IO once, and has to from then on
 	warned    bool // has been called not Engine.IO in the log
 	hampered  bool // the last check failed through our own fault
-	checkAt   time.Time
-	urgent    bool // the next check is wanted at once, not after a pause
 	checkedAt time.Time
 	rampFrom  time.Time
 	rampAt    time.Time // zero: not in slow start
@@ -65,35 +64,32 @@ func newWatch(c *Checker, t Target, late bool) *watch {
 
 // run checks the target until ctx ends, then waits for the check under way.
 func (w *watch) run(ctx context.Context) {
-	timer := time.NewTimer(0)
+	defer w.endTurns()
+	w.ctx = ctx
+	w.plan(time.Now())
+	timer := time.NewTimer(time.Until(w.nextDue()))
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			if w.probing {
-				<-w.findings
-			}
 			return
 		case e := <-w.events:
 			w.observed(e, time.Now())
 		case f := <-w.findings:
-			w.probing = false
 			if ctx.Err() == nil { // else it failed because we are leaving
 				w.checked(f, time.Now())
 			}
 		case <-timer.C:
-			w.due(ctx, time.Now())
+			w.due(time.Now())
 		}
 		timer.Reset(time.Until(w.nextDue()))
 	}
 }
 
-// nextDue is when something has to be done although nothing happens.
+// nextDue is when something has to be done although nothing happens and no
+// check ends.
 func (w *watch) nextDue() time.Time {
 	next := time.Now().Add(time.Hour)
-	if !w.probing {
-		next = w.checkAt
-	}
 	for _, at := range []time.Time{w.verdict.ejectedUntil, w.rampAt} {
 		if !at.IsZero() && at.Before(next) {
 			next = at
@@ -102,35 +98,17 @@ func (w *watch) nextDue() time.Time {
 	return next
 }
 
-func (w *watch) due(ctx context.Context, now time.Time) {
+func (w *watch) due(now time.Time) {
 	w.change(func() reason {
 		w.verdict.tick(now)
 		return reason{}
 	}, now)
 	w.checker.continueRamp(w, now)
-	if w.probing || now.Before(w.checkAt) {
-		return
-	}
-	w.probing, w.urgent = true, false
-	go w.check(ctx)
-}
-
-// check asks the target once. run waits for its finding.
-func (w *watch) check(ctx context.Context) {
-	f := finding{started: time.Now()}
-	defer func() {
-		if p := recover(); p != nil {
-			f.err = fmt.Errorf("probe panicked: %v", p)
-		}
-		w.findings <- f
-	}()
-	ctx, cancel := context.WithTimeout(ctx, w.checker.cfg.Timeout)
-	defer cancel()
-	f.err = w.checker.cfg.Probe(ctx, w.target.URL)
 }
 
 // checked draws the conclusions from a check and plans the next one.
 func (w *watch) checked(f finding, now time.Time) {
+	w.catchUp()
 	w.checkedAt = now
 	why := reason{err: f.err}
 	switch {
@@ -147,9 +125,7 @@ func (w *watch) checked(f finding, now time.Time) {
 		why.refused = w.verdict.status() == Down && w.verdict.refusals == w.verdict.fails
 	}
 	w.checker.settle(w, why, now)
-	if !w.urgent { // else something has happened since this check began
-		w.checkAt = f.started.Add(w.checker.cfg.pause(w.verdict.inDoubt()))
-	}
+	w.next(f, w.verdict.convinced() && w.proved && !w.hampered)
 }
 
 // alive tells whether a check's error lets its target count as alive. A server
@@ -190,9 +166,10 @@ func (w *watch) observed(e event, now time.Time) {
 			w.checker.eject(w, reason{after: w.verdict.bad, err: why}, now)
 		}
 	case DialRefused, DialTimeout:
+		w.catchUp() // they came before
 		w.change(func() reason {
 			if w.verdict.dialFailed(now) {
-				w.checkAt, w.urgent = now, true
+				w.hurry(now)
 			}
 			return reason{err: errDialFailed}
 		}, now)

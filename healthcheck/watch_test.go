@@ -24,13 +24,13 @@ func TestARefusalDuringACheckIsFollowedByAnother(t *testing.T) {
 		var began []time.Time
 		ctx, stop := context.WithCancel(t.Context())
 		c, err := healthcheck.New(healthcheck.Config{
-			Probe: func(context.Context, string) error {
+			Probe: healthcheck.ProbeFunc(func(context.Context, string) error {
 				mu.Lock()
 				defer mu.Unlock()
 				began = append(began, time.Now())
 				<-time.After(100 * time.Millisecond)
 				return nil
-			},
+			}),
 			Jitter: func() float64 { return 0 },
 		})
 		if err != nil {
@@ -119,7 +119,7 @@ func TestAPanickingProbeIsAFailedCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var changes []healthcheck.Change
 		c, err := healthcheck.New(healthcheck.Config{
-			Probe:    func(context.Context, string) error { panic("at the disco") },
+			Probe:    healthcheck.ProbeFunc(func(context.Context, string) error { panic("at the disco") }),
 			OnChange: func(c healthcheck.Change) { changes = append(changes, c) },
 		})
 		if err != nil {
@@ -140,12 +140,12 @@ func TestRunWaitsForTheCheckUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := false
 		c, err := healthcheck.New(healthcheck.Config{
-			Probe: func(ctx context.Context, _ string) error {
+			Probe: healthcheck.ProbeFunc(func(ctx context.Context, _ string) error {
 				<-ctx.Done()
 				<-time.After(time.Second) // a slow farewell
 				ended = true
 				return ctx.Err()
-			},
+			}),
 			OnChange: func(c healthcheck.Change) { t.Errorf("%v at the end of Run", c) },
 			Timeout:  time.Hour,
 		})

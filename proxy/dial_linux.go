@@ -41,7 +41,7 @@ func (u *upstream) dialNow(c *upConn, near *event.Socket) error {
 	if !ok {
 		return errMustDial
 	}
-	fd, err := u.connect(to)
+	fd, err := connect(u.network, u.addr, to, u.bindSource)
 	if err == nil {
 		err = c.adopt(pickLoop(u.loops, near), fd)
 	}
@@ -64,11 +64,11 @@ func (c *upConn) adopt(l *event.Loop, fd int) error {
 	return nil
 }
 
-// connect begins to connect a new socket.
-func (u *upstream) connect(to netip.AddrPort) (fd int, err error) {
+// connect begins to connect a new socket: to a TCP address, after bind, if that is not nil, or to the Unix socket at path.
+func connect(network, path string, to netip.AddrPort, bind func(fd int) error) (fd int, err error) {
 	family := unix.AF_INET
 	switch {
-	case u.network == "unix":
+	case network == "unix":
 		family = unix.AF_UNIX
 	case to.Addr().Is6():
 		family = unix.AF_INET6
@@ -78,9 +78,9 @@ func (u *upstream) connect(to netip.AddrPort) (fd int, err error) {
 		return -1, os.NewSyscallError("socket", err)
 	}
 	if family == unix.AF_UNIX {
-		err = os.NewSyscallError("connect", unix.Connect(fd, &unix.SockaddrUnix{Name: u.addr}))
+		err = os.NewSyscallError("connect", unix.Connect(fd, &unix.SockaddrUnix{Name: path}))
 	} else {
-		err = u.connectTCP(fd, to)
+		err = connectTCP(fd, to, bind)
 	}
 	if err != nil && !isInProgress(err) {
 		unix.Close(fd)
@@ -89,10 +89,12 @@ func (u *upstream) connect(to netip.AddrPort) (fd int, err error) {
 	return fd, nil
 }
 
-func (u *upstream) connectTCP(fd int, to netip.AddrPort) error {
+func connectTCP(fd int, to netip.AddrPort, bind func(fd int) error) error {
 	event.NoDelay(fd)
-	if err := u.bindSource(fd); err != nil {
-		return err
+	if bind != nil {
+		if err := bind(fd); err != nil {
+			return err
+		}
 	}
 	err := event.Connect(fd, to)
 	if err != unix.EINPROGRESS && err != nil || event.LocalAddr(fd) != to {
@@ -118,13 +120,16 @@ func (u *upstream) bindSource(fd int) error {
 	return os.NewSyscallError("bind", unix.Bind(fd, inetSockaddr(source.AddrPort())))
 }
 
-// target returns the backend's address, unless that is a name to be looked up for each dial; the zero value for the path of a
-// Unix socket.
-func (u *upstream) target() (to netip.AddrPort, ok bool) {
-	if u.network == "unix" {
+// target returns the backend's address, unless that is a name to be looked up for each dial.
+func (u *upstream) target() (to netip.AddrPort, ok bool) { return literal(u.network, u.addr) }
+
+// literal returns the address that a dial goes to, unless that is a name to be looked up; the zero value for the path of a Unix
+// socket.
+func literal(network, addr string) (to netip.AddrPort, ok bool) {
+	if network == "unix" {
 		return netip.AddrPort{}, true
 	}
-	to, err := netip.ParseAddrPort(u.addr)
+	to, err := netip.ParseAddrPort(addr)
 	if err != nil || to.Addr().Zone() != "" {
 		return netip.AddrPort{}, false
 	}

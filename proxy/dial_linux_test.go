@@ -68,7 +68,7 @@ func TestADialThatMeetsItselfIsRefused(t *testing.T) {
 	ln.Close()
 	u := &upstream{network: "tcp", addr: to.String(), dialer: &net.Dialer{LocalAddr: to}}
 	target, _ := u.target()
-	if fd, err := u.connect(target); !errors.Is(err, syscall.ECONNREFUSED) {
+	if fd, err := connect(u.network, u.addr, target, u.bindSource); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("got descriptor %d, %v", fd, err)
 	}
 }

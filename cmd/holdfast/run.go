@@ -94,13 +94,16 @@ func build(o options, log *slog.Logger) (*holdfast, error) {
 	if err := h.loadBackendTLS(); err != nil {
 		return nil, err
 	}
-	if err := h.buildChecker(); err != nil {
-		return nil, &usageError{err.Error()}
-	}
 	if err := h.buildDiscovery(); err != nil {
 		return nil, &usageError{err.Error()}
 	}
-	return h, h.buildProxy()
+	if err := h.buildProxy(); err != nil {
+		return nil, err
+	}
+	if err := h.buildChecker(); err != nil {
+		return nil, &usageError{err.Error()}
+	}
+	return h, nil
 }
 
 func (h *holdfast) buildProxy() (err error) {
@@ -129,10 +132,10 @@ func (h *holdfast) loadCertificate() error {
 	return nil
 }
 
-// buildChecker makes the health checker and tells it which backends there are.
+// buildChecker makes the health checker, which asks on the proxy's event loop, and tells it which backends there are.
 func (h *holdfast) buildChecker() (err error) {
 	c := h.options.health
-	c.Logger = h.log
+	c.Logger, c.Loop = h.log, h.proxy
 	c.OnChange = h.backendChanged
 	c.OnWeight, c.OnPanic = h.weightChanged, h.panicChanged
 	switch h.options.checks {

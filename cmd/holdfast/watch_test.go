@@ -22,12 +22,12 @@ func watchPool(t *testing.T, dead *sync.Map, do func(h *holdfast)) {
 		h.pool.OnChange(h.poolChanged)
 		var err error
 		h.checker, err = healthcheck.New(healthcheck.Config{
-			Probe: func(_ context.Context, url string) error {
+			Probe: healthcheck.ProbeFunc(func(_ context.Context, url string) error {
 				if _, refuses := dead.Load(url); refuses {
 					return syscall.ECONNREFUSED
 				}
 				return nil
-			},
+			}),
 			OnChange: func(c healthcheck.Change) { h.pool.SetState(c.Target.ID, stateOf(c.To)) },
 		})
 		if err != nil {

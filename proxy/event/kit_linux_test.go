@@ -27,6 +27,12 @@ type rig struct {
 func runLoop(t *testing.T) *rig {
 	t.Helper()
 	g := newLoop(t)
+	g.run(t)
+	return g
+}
+
+// run serves the loop until the test ends.
+func (g *rig) run(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- g.Run() }()
 	t.Cleanup(func() {
@@ -35,7 +41,6 @@ func runLoop(t *testing.T) *rig {
 			t.Error(err)
 		}
 	})
-	return g
 }
 
 // newLoop makes a loop that nobody serves yet.

@@ -26,6 +26,7 @@ type Loop struct {
 	epoll  int // the epoll instance
 	bell   int // an eventfd, which wakes it
 	table  table
+	alarms alarms
 	ending atomic.Bool
 	keeps  bool // it may keep its processor while it waits
 
@@ -56,6 +57,7 @@ func NewLoop(log *slog.Logger, clock func() time.Duration, keeps bool) (*Loop, e
 		return nil, fmt.Errorf("event: eventfd: %w", err)
 	}
 	l := &Loop{log: log, clock: clock, epoll: epoll, bell: bell, keeps: keeps && interruptible()}
+	l.alarms.loop = l
 	if err := l.Control(unix.EPOLL_CTL_ADD, bell, unix.EPOLLIN, l.Enter(silent{})); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("event: epoll_ctl: %w", err)
@@ -209,6 +211,7 @@ func (l *Loop) Stop() {
 // Close gives the descriptors back, after Run has ended.
 func (l *Loop) Close() {
 	l.table.shut()
+	l.alarms.close()
 	unix.Close(l.bell)
 	unix.Close(l.epoll)
 }
