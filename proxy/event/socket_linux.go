@@ -286,9 +286,5 @@ func (s *Socket) Err() error {
 		return net.ErrClosed
 	}
 	defer s.leave()
-	n, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && n != 0 {
-		err = syscall.Errno(n)
-	}
-	return os.NewSyscallError("connect", err)
+	return os.NewSyscallError("connect", failure(s.fd))
 }
