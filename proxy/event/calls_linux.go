@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Accept, Connect, NoDelay, failure, CloseFD, ShutdownWrite and LocalAddr are called for every connection. None can block, so they tell the runtime
+// Accept, Connect, NoDelay, CloseFD, ShutdownWrite and LocalAddr are called for every connection. None can block, so they tell the runtime
 // nothing, as those of package unix do, and ask the kernel for no more than is wanted.
 
 // Accept accepts from a non-blocking listening socket. The new one is non-blocking too; peer is the zero value for a Unix
@@ -52,21 +52,6 @@ func NoDelay(fd int) {
 	on := int32(1)
 	unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, uintptr(unsafe.Pointer(&on)),
 		unsafe.Sizeof(on), 0)
-}
-
-// failure is what has become of a socket (SO_ERROR).
-func failure(fd int) error {
-	var code int32
-	size := uint32(unsafe.Sizeof(code))
-	_, _, e := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_ERROR, uintptr(unsafe.Pointer(&code)),
-		uintptr(unsafe.Pointer(&size)), 0)
-	if e == 0 {
-		e = syscall.Errno(code)
-	}
-	if e != 0 {
-		return e
-	}
-	return nil
 }
 
 // CloseFD closes a descriptor.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -26,7 +27,6 @@ type Loop struct {
 	bell   int // an eventfd, which wakes it
 	table  table
 	alarms alarms
-	gate   gate
 	ending atomic.Bool
 	keeps  bool // it may keep its processor while it waits
 
@@ -37,7 +37,7 @@ type Loop struct {
 	behind  func()            // what is to be done behind those events that are done together; nil: nothing
 	sampled bool              // the time that the batch takes is taken
 	ran     time.Duration     // for how long the thread had run before the batch, if so
-	quick   int               // how many waits in a row have been short
+	lively  bool              // events come so soon after each other that it does
 	now     time.Duration     // the clock at the latest batch
 	yielded time.Duration     // when others had their turn
 	load    load
@@ -62,10 +62,6 @@ func NewLoop(log *slog.Logger, clock func() time.Duration, keeps bool) (*Loop, e
 		l.Close()
 		return nil, fmt.Errorf("event: epoll_ctl: %w", err)
 	}
-	if err := l.gate.open(epoll); err != nil {
-		l.Close()
-		return nil, fmt.Errorf("event: %w", err)
-	}
 	return l, nil
 }
 
@@ -79,7 +75,7 @@ func (silent) Fail()        {}
 func (l *Loop) Run() error {
 	for !l.ending.Load() {
 		if err := l.serve(); err != nil {
-			return fmt.Errorf("event: waiting for events: %w", err)
+			return fmt.Errorf("event: epoll_pwait: %w", err)
 		}
 	}
 	return nil
@@ -108,7 +104,7 @@ func (l *Loop) serve() error {
 		if err != nil {
 			return err
 		}
-		l.batch = l.events[:n]
+		l.now, l.batch = l.clock(), l.events[:n]
 		if l.sampled = l.load.due(l.now); l.sampled {
 			l.ran = threadTime()
 		}
@@ -165,6 +161,44 @@ func (l *Loop) rest() {
 // it, which costs a signal and wakes another thread.
 const slice = 8 * time.Millisecond
 
+// soon is how long the loop keeps its processor while nothing happens.
+const soon = 20 * time.Millisecond
+
+// wait returns when there are events; it is the only place where the loop's goroutine sleeps.
+//
+// While events follow each other soon, it waits in the kernel without a word to the runtime. That saves what the runtime
+// does around a call that blocks, which costs more than to relay a message; its processor is idle meanwhile, and lost to
+// other goroutines. So this is for soon only. There is no timeout, since on a virtual machine a timer for each wait costs
+// as much as a system call: the runtime asks for the processor by a signal, which ends the wait, when it wants to collect
+// garbage and otherwise every 10 ms.
+func (l *Loop) wait() (int, error) {
+	for {
+		if l.lively {
+			n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events)), batchSize,
+				^uintptr(0), 0, 0)
+			if e == 0 && n > 0 {
+				return int(n), nil
+			}
+			if e != 0 && e != unix.EINTR {
+				return 0, e
+			}
+			if l.lively = l.clock()-l.now < soon; l.lively {
+				continue
+			}
+		}
+		began := l.clock()
+		n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events)), batchSize,
+			^uintptr(0), 0, 0)
+		l.lively = l.keeps && l.clock()-began < soon
+		if e == 0 {
+			return int(n), nil
+		}
+		if e != unix.EINTR {
+			return 0, e
+		}
+	}
+}
+
 // Now is the clock at the loop's latest batch; to be asked by handlers only.
 func (l *Loop) Now() time.Duration { return l.now }
 
@@ -178,7 +212,6 @@ func (l *Loop) Stop() {
 func (l *Loop) Close() {
 	l.table.shut()
 	l.alarms.close()
-	l.gate.close()
 	unix.Close(l.bell)
 	unix.Close(l.epoll)
 }

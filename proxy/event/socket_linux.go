@@ -286,5 +286,9 @@ func (s *Socket) Err() error {
 		return net.ErrClosed
 	}
 	defer s.leave()
-	return os.NewSyscallError("connect", failure(s.fd))
+	n, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && n != 0 {
+		err = syscall.Errno(n)
+	}
+	return os.NewSyscallError("connect", err)
 }
