@@ -110,6 +110,24 @@ func TestARefusedDialIsSuspectAtOnceAndCheckedAtOnce(t *testing.T) {
 	})
 }
 
+func TestGoodChecksBeforeARefusalDoNotCountAsRecovery(t *testing.T) {
+	watch(t, healthcheck.Config{}, named(1), func(f *fleet, c *healthcheck.Checker) {
+		expect(t, f, "a unknown>up")
+		after(time.Minute)
+		if got := c.States()[0]; got.Passes != 31 || time.Since(got.CheckedAt) != 0 {
+			t.Errorf("%d passes, the last %v ago, want 31, now", got.Passes, time.Since(got.CheckedAt))
+		}
+		c.Observe("a", healthcheck.DialRefused, someone)
+		synctest.Wait()
+		expect(t, f, "a up>suspect")
+		if got := c.States()[0]; got.Passes != 1 {
+			t.Errorf("%d passes since the refusal, want 1", got.Passes)
+		}
+		after(500 * time.Millisecond)
+		expect(t, f, "a suspect>up")
+	})
+}
+
 func TestABackendThatKeepsRefusingHasToConvinceForLonger(t *testing.T) {
 	watch(t, healthcheck.Config{}, named(1), func(f *fleet, c *healthcheck.Checker) {
 		f.said()

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -87,4 +89,28 @@ func TestTheEndOfRunIsNoOutcome(t *testing.T) {
 		w.findings <- finding{err: context.Canceled}
 		w.run(ended)
 	}
+}
+
+// TestAWatchSleepsWhileAllIsWell looks at what only the watch's goroutine writes.
+func TestAWatchSleepsWhileAllIsWell(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := New(Config{
+			Probe:  ProbeFunc(func(context.Context, string) error { return nil }),
+			Jitter: func() float64 { return 0 },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Set([]Target{{ID: "a", URL: "a"}})
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { c.Run(ctx) })
+		<-time.After(time.Minute)
+		synctest.Wait()
+		if seen, all := c.watches[0].verdict.passes, c.States()[0].Passes; seen != 1 || all != 31 {
+			t.Errorf("the watch has seen %d checks of %d, want 1 of 31", seen, all)
+		}
+		cancel()
+		running.Wait()
+	})
 }

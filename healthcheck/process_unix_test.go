@@ -72,10 +72,16 @@ func startProcess(t *testing.T, addr string) (listening string, signal func(sysc
 }
 
 func TestAProcessFreezesThawsDiesAndIsReplaced(t *testing.T) {
+	for name, loop := range map[string]healthcheck.Loop{"goroutines ask": nil, "a loop asks": startLoop(t)} {
+		t.Run(name, func(t *testing.T) { freezeAndThaw(t, loop) })
+	}
+}
+
+func freezeAndThaw(t *testing.T, loop healthcheck.Loop) {
 	const interval, timeout, fall = 400 * time.Millisecond, 350 * time.Millisecond, 3
 	changes := make(chan healthcheck.Change, 64)
 	c, err := healthcheck.New(healthcheck.Config{
-		Probe: engineIO(), Interval: interval, Timeout: timeout, Fall: fall,
+		Probe: engineIO(), Loop: loop, Interval: interval, Timeout: timeout, Fall: fall,
 		OnChange: func(c healthcheck.Change) { changes <- c },
 	})
 	if err != nil {

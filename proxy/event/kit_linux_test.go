@@ -44,12 +44,17 @@ func (g *rig) run(t *testing.T) {
 }
 
 // newLoop makes a loop that nobody serves yet.
-func newLoop(t *testing.T) *rig {
+func newLoop(t *testing.T) *rig { return newRig(t, false) }
+
+// newKeeper makes a loop that may keep its processor.
+func newKeeper(t *testing.T) *rig { return newRig(t, true) }
+
+func newRig(t *testing.T, keeps bool) *rig {
 	t.Helper()
 	g := new(rig)
 	began := time.Now()
 	var err error
-	g.Loop, err = NewLoop(slog.New(slog.NewTextHandler(&g.log, nil)), func() time.Duration { return time.Since(began) }, false)
+	g.Loop, err = NewLoop(slog.New(slog.NewTextHandler(&g.log, nil)), func() time.Duration { return time.Since(began) }, keeps)
 	if err != nil {
 		t.Fatal(err)
 	}

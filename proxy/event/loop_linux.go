@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -24,6 +23,7 @@ type Loop struct {
 	log    *slog.Logger
 	clock  func() time.Duration
 	epoll  int // the epoll instance
+	parked parked
 	bell   int // an eventfd, which wakes it
 	table  table
 	alarms alarms
@@ -37,7 +37,7 @@ type Loop struct {
 	behind  func()            // what is to be done behind those events that are done together; nil: nothing
 	sampled bool              // the time that the batch takes is taken
 	ran     time.Duration     // for how long the thread had run before the batch, if so
-	lively  bool              // events come so soon after each other that it does
+	prompt  int               // how many waits in a row were short
 	now     time.Duration     // the clock at the latest batch
 	yielded time.Duration     // when others had their turn
 	load    load
@@ -58,6 +58,12 @@ func NewLoop(log *slog.Logger, clock func() time.Duration, keeps bool) (*Loop, e
 	}
 	l := &Loop{log: log, clock: clock, epoll: epoll, bell: bell, keeps: keeps && interruptible()}
 	l.alarms.loop = l
+	if l.keeps {
+		if err := l.parked.open(l); err != nil {
+			l.Close()
+			return nil, fmt.Errorf("event: %w", err)
+		}
+	}
 	if err := l.Control(unix.EPOLL_CTL_ADD, bell, unix.EPOLLIN, l.Enter(silent{})); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("event: epoll_ctl: %w", err)
@@ -105,6 +111,7 @@ func (l *Loop) serve() error {
 			return err
 		}
 		l.now, l.batch = l.clock(), l.events[:n]
+		l.yield()
 		if l.sampled = l.load.due(l.now); l.sampled {
 			l.ran = threadTime()
 		}
@@ -151,52 +158,6 @@ func (l *Loop) rest() {
 	if l.sampled {
 		l.load.note(l.now, l.clock(), threadTime()-l.ran)
 	}
-	if l.keeps && l.now-l.yielded >= slice {
-		l.yielded = l.now
-		goyield()
-	}
-}
-
-// slice is how long the loop works before others have their turn on its processor. After 10 ms the runtime would see to
-// it, which costs a signal and wakes another thread.
-const slice = 8 * time.Millisecond
-
-// soon is how long the loop keeps its processor while nothing happens.
-const soon = 20 * time.Millisecond
-
-// wait returns when there are events; it is the only place where the loop's goroutine sleeps.
-//
-// While events follow each other soon, it waits in the kernel without a word to the runtime. That saves what the runtime
-// does around a call that blocks, which costs more than to relay a message; its processor is idle meanwhile, and lost to
-// other goroutines. So this is for soon only. There is no timeout, since on a virtual machine a timer for each wait costs
-// as much as a system call: the runtime asks for the processor by a signal, which ends the wait, when it wants to collect
-// garbage and otherwise every 10 ms.
-func (l *Loop) wait() (int, error) {
-	for {
-		if l.lively {
-			n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events)), batchSize,
-				^uintptr(0), 0, 0)
-			if e == 0 && n > 0 {
-				return int(n), nil
-			}
-			if e != 0 && e != unix.EINTR {
-				return 0, e
-			}
-			if l.lively = l.clock()-l.now < soon; l.lively {
-				continue
-			}
-		}
-		began := l.clock()
-		n, _, e := unix.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(l.epoll), uintptr(unsafe.Pointer(&l.events)), batchSize,
-			^uintptr(0), 0, 0)
-		l.lively = l.keeps && l.clock()-began < soon
-		if e == 0 {
-			return int(n), nil
-		}
-		if e != unix.EINTR {
-			return 0, e
-		}
-	}
 }
 
 // Now is the clock at the loop's latest batch; to be asked by handlers only.
@@ -213,6 +174,7 @@ func (l *Loop) Close() {
 	l.table.shut()
 	l.alarms.close()
 	unix.Close(l.bell)
+	l.parked.close()
 	unix.Close(l.epoll)
 }
 

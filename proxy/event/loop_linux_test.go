@@ -80,8 +80,7 @@ func TestAnEventFindsNobodyOnceItsHandlerHasLeft(t *testing.T) {
 
 // TestTheOnlyProcessorIsGivenUp has a loop keep the one processor there is, working and waiting: others run all the same.
 func TestTheOnlyProcessorIsGivenUp(t *testing.T) {
-	g := newLoop(t)
-	g.keeps = true
+	g := newKeeper(t)
 	s, far, o := g.dial(t)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	ended := make(chan error, 1)

@@ -286,9 +286,14 @@ func (s *Socket) Err() error {
 		return net.ErrClosed
 	}
 	defer s.leave()
-	n, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && n != 0 {
-		err = syscall.Errno(n)
+	var n, size int32 = 0, 4
+	_, _, e := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_SOCKET, unix.SO_ERROR,
+		uintptr(unsafe.Pointer(&n)), uintptr(unsafe.Pointer(&size)), 0)
+	if e == 0 {
+		e = syscall.Errno(n)
 	}
-	return os.NewSyscallError("connect", err)
+	if e == 0 {
+		return nil
+	}
+	return os.NewSyscallError("connect", e)
 }
