@@ -43,15 +43,15 @@ type ringParams struct {
 
 // submission is struct io_uring_sqe, as a send has it.
 type submission struct {
-	op, flags uint8
-	_         uint16
-	fd        int32
-	_         uint64
-	addr      uint64
-	length    uint32
-	msgFlags  uint32
-	place     uint64
-	_         [3]uint64
+	op       uint8
+	_        [3]uint8
+	fd       int32
+	_        uint64
+	addr     uint64
+	length   uint32
+	msgFlags uint32
+	place    uint64
+	_        [3]uint64
 }
 
 // completion is struct io_uring_cqe.

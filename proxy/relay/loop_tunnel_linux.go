@@ -167,7 +167,7 @@ func (t *loopTunnel) pump(s *side, ended bool) {
 		// Behind a part of a record TLS has not looked further, but there may be the end.
 		unsure := s.tls != nil && ended && i == 0
 		emptied := copied && n > 0 && n < len(t.loop.buf) && !s.pending()
-		if t.posted || err == unix.EAGAIN && !unsure || !t.goesOn(s, n, err) || emptied && !ended {
+		if err == unix.EAGAIN && !unsure || !t.goesOn(s, n, err) || emptied && !ended {
 			return
 		}
 	}
@@ -190,9 +190,10 @@ func (t *loopTunnel) move(s *side, ended bool) (n int, err unix.Errno) {
 			return n, err
 		}
 	}
+	more := s.bulk // then it is read once more, and must not have left a letter
 	n, err = s.receive(t.loop.buf)
 	s.bulk = n >= bulkSize && s.tls == nil && s.other().tls == nil
-	if ended || n == len(t.loop.buf) || s.pending() || !t.mail(s, n) {
+	if more || ended || n == len(t.loop.buf) || s.pending() || !t.mail(s, n) {
 		t.pass(s, n)
 	}
 	return n, err
