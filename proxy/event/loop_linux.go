@@ -95,8 +95,10 @@ func (l *Loop) serve() error {
 		for len(l.batch) > 0 {
 			ev := &l.batch[0]
 			l.batch = l.batch[1:]
-			if l.served = l.table.find(tokenOf(ev)); l.served != nil {
-				l.part()
+			if l.served = l.table.find(tokenOf(ev)); l.part() {
+				l.served = l.table.find(tokenOf(ev)) // it may have been given up by that
+			}
+			if l.served != nil {
 				l.served.Ready(ev.Events)
 			}
 		}
@@ -122,17 +124,21 @@ func (l *Loop) serve() error {
 func (l *Loop) More() bool { return len(l.batch) > 0 }
 
 // Behind has a handler that is Joint do something together for all its kind: do is called behind the last of the events that
-// follow each other and are all of Joint handlers. What was said before is forgotten.
+// follow each other and are all of Joint handlers, or before the one among them that has panicked fails. do must not panic. What
+// was said before is forgotten.
 func (l *Loop) Behind(do func()) { l.behind = do }
 
-// part does what the events before the present one have left to be done, unless that may wait until it is served too.
-func (l *Loop) part() {
-	if l.behind == nil {
-		return
+// part does what the events before the present one have left to be done, unless that may wait until it is served too. It
+// reports whether it did.
+func (l *Loop) part() bool {
+	if l.behind == nil || l.served == nil {
+		return false
 	}
-	if _, joint := l.served.(Joint); !joint {
-		l.finish()
+	if _, joint := l.served.(Joint); joint {
+		return false
 	}
+	l.finish()
+	return true
 }
 
 func (l *Loop) finish() {
@@ -149,6 +155,7 @@ func (l *Loop) recovered() {
 	}
 	if v := recover(); v != nil {
 		l.log.Error("panic in the event loop", "panic", v, "stack", string(debug.Stack()))
+		l.finish()
 		l.served.Fail()
 	}
 }

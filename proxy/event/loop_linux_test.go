@@ -181,3 +181,60 @@ func TestTheClockOfABatch(t *testing.T) {
 }
 
 var _ net.Conn = (*Socket)(nil)
+
+// jointHandler is a handler that leaves something to be done.
+type jointHandler struct{ *handler }
+
+func (jointHandler) Joint() {}
+
+// TestWhatIsLeftBehindMayGiveUpWhoIsNext has two events in one batch, of which the first leaves it to be done to give up the other.
+func TestWhatIsLeftBehindMayGiveUpWhoIsNext(t *testing.T) {
+	g := newLoop(t)
+	var tok Token
+	next := newHandler(nil)
+	first := jointHandler{newHandler(func() {
+		g.Behind(func() {
+			g.Leave(tok)
+			g.Stop()
+		})
+	})}
+	fd, _ := g.readable(t, first)
+	defer unix.Close(fd)
+	other, tok2 := g.readable(t, next)
+	defer unix.Close(other)
+	tok = tok2
+	if err := g.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if len(first.ready) != 1 || len(next.ready) != 0 {
+		t.Errorf("called %d and %d times, want 1 and 0", len(first.ready), len(next.ready))
+	}
+}
+
+// TestAPanicComesBehindWhatIsLeftToBeDone has one of two that act together panic.
+func TestAPanicComesBehindWhatIsLeftToBeDone(t *testing.T) {
+	g := newLoop(t)
+	done := false
+	bad := jointHandler{newHandler(func() {
+		g.Behind(func() { done = true })
+		panic("boom")
+	})}
+	fd, _ := g.readable(t, lastWord{bad, func() {
+		if !done {
+			t.Error("it fails before that is done")
+		}
+		g.Stop()
+	}})
+	defer unix.Close(fd)
+	if err := g.Run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// lastWord does something when it fails.
+type lastWord struct {
+	jointHandler
+	fail func()
+}
+
+func (l lastWord) Fail() { l.fail() }

@@ -24,6 +24,7 @@ type Ring struct {
 	head    *uint32 // of the completions, moved by us
 	ended   *uint32 // their tail, moved by the kernel
 	results *[2 * RingSize]completion
+	held    [RingSize]*byte // what has been put stays in memory, and where it is: the kernel's address of it is no pointer
 }
 
 // ringParams is struct io_uring_params.
@@ -42,15 +43,15 @@ type ringParams struct {
 
 // submission is struct io_uring_sqe, as a send has it.
 type submission struct {
-	op, flags uint8
-	_         uint16
-	fd        int32
-	_         uint64
-	addr      uint64
-	length    uint32
-	msgFlags  uint32
-	place     uint64
-	_         [3]uint64
+	op       uint8
+	_        [3]uint8
+	fd       int32
+	_        uint64
+	addr     uint64
+	length   uint32
+	msgFlags uint32
+	place    uint64
+	_        [3]uint64
 }
 
 // completion is struct io_uring_cqe.
@@ -119,8 +120,9 @@ func (r *Ring) share(p *ringParams) (err error) {
 // Put has p, which must stay as it is until then, sent to a socket by Submit. There must be room for it.
 func (r *Ring) Put(fd int32, p []byte) {
 	at := atomic.LoadUint32(r.tail) + uint32(r.n)
+	r.held[r.n] = unsafe.SliceData(p)
 	r.entries[at%RingSize] = submission{
-		op: opSend, fd: fd, addr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(p)))), length: uint32(len(p)),
+		op: opSend, fd: fd, addr: uint64(uintptr(unsafe.Pointer(r.held[r.n]))), length: uint32(len(p)),
 		msgFlags: unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL, place: uint64(r.n),
 	}
 	r.n++

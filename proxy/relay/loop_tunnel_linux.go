@@ -93,12 +93,13 @@ func (t *loopTunnel) open(spec Tunnel) (entered bool, err error) {
 // Ready is called by the loop when something happened to the side's socket.
 func (s *side) Ready(events uint32) {
 	t := s.tunnel
+	l := t.loop // the one that calls; the tunnel may go to another one at any of the following
 	if t.posted {
-		t.loop.deliver()
+		l.deliver()
 	}
-	if t.step(s, events) {
-		t.loop.deliver() // Done may do anything: no lock may be held
-		t.leave()
+	if t.step(l, s, events) {
+		l.over = append(l.over, t)
+		l.Behind(l.behind)
 	}
 }
 
@@ -106,23 +107,18 @@ func (s *side) Ready(events uint32) {
 func (s *side) Joint() {}
 
 // Fail implements event.Handler.
-func (s *side) Fail() {
-	if s.tunnel.posted {
-		s.tunnel.loop.deliver()
-	}
-	s.tunnel.cut(Panicked)
-}
+func (s *side) Fail() { s.tunnel.cut(Panicked) }
 
-// step acts on events of s, and reports whether the tunnel is over. Where it has posted something, the rest is done when that
-// is delivered, and the lock stays held.
-func (t *loopTunnel) step(s *side, events uint32) (over bool) {
+// step acts on events of s that l has got, and reports whether the tunnel is over. Where it has posted something, the rest is
+// done when that is delivered, and the lock stays held.
+func (t *loopTunnel) step(l *loop, s *side, events uint32) (over bool) {
 	t.mu.Lock()
 	defer func() {
 		if !t.posted {
 			t.mu.Unlock()
 		}
 	}()
-	if t.closed {
+	if t.closed || t.loop != l {
 		return false
 	}
 	if len(s.queue) > 0 && events&^unix.EPOLLIN != 0 {
@@ -194,9 +190,10 @@ func (t *loopTunnel) move(s *side, ended bool) (n int, err unix.Errno) {
 			return n, err
 		}
 	}
+	more := s.bulk // then it is read once more, and must not have left a letter
 	n, err = s.receive(t.loop.buf)
 	s.bulk = n >= bulkSize && s.tls == nil && s.other().tls == nil
-	if ended || n == len(t.loop.buf) || s.pending() || !t.mail(s, n) {
+	if more || ended || n == len(t.loop.buf) || s.pending() || !t.mail(s, n) {
 		t.pass(s, n)
 	}
 	return n, err

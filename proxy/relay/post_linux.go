@@ -62,34 +62,51 @@ func (t *loopTunnel) mail(s *side, n int) bool {
 	p.letters = append(p.letters, letter{to: o, text: p.paper[from:]})
 	t.heard[s.index()].Store(int64(l.Now()))
 	t.posted = true
-	l.Behind(l.deliver)
+	l.Behind(l.behind)
 	return true
 }
 
 // worth says whether a letter will be one of several; more events are there, or not.
 func (p *post) worth(more bool) bool { return more || len(p.letters)+1 >= p.least }
 
-// deliver sends what has been posted, and does what is left to be done for each of the tunnels.
-func (l *loop) deliver() {
-	letters := l.post.letters
-	if len(letters) == 0 {
-		return
-	}
-	l.post.send()
-	var over []*loopTunnel
-	for i, m := range letters {
-		t := m.to.tunnel
-		m.to.keep(m.text, m.to.wrote(outcome(l.post.ended[i])))
-		t.posted = false
-		if t.conclude() {
-			over = append(over, t)
-		}
-		t.mu.Unlock()
-	}
-	clear(letters)
-	l.post.letters, l.post.paper = letters[:0], l.post.paper[:0]
+// clear is what is done behind the events of several tunnels. The loop holds no lock then: a tunnel's Done may do anything.
+func (l *loop) clear() {
+	l.deliver()
+	over := l.over
+	l.over = nil
 	for _, t := range over {
 		t.leave()
+	}
+}
+
+// deliver sends what has been posted, and does what is left to be done for each of the tunnels.
+func (l *loop) deliver() {
+	p := &l.post
+	if len(p.letters) == 0 {
+		return
+	}
+	p.send()
+	for i, m := range p.letters {
+		l.conclude(m, p.ended[i])
+	}
+	clear(p.letters)
+	p.letters, p.paper = p.letters[:0], p.paper[:0]
+}
+
+// conclude ends what the loop has begun with a tunnel when it posted the letter, and gives the lock back.
+func (l *loop) conclude(m letter, ended int32) {
+	t := m.to.tunnel
+	defer t.mu.Unlock()
+	defer l.relay.rescue("a tunnel's delivery", func() {
+		l.over = append(l.over, t)
+		t.blame(Panicked)
+		t.closed = true
+		t.shutDown()
+	})
+	t.posted = false
+	m.to.keep(m.text, m.to.wrote(outcome(ended)))
+	if t.conclude() {
+		l.over = append(l.over, t)
 	}
 }
 

@@ -28,10 +28,16 @@ func TestOnlyACrowdedLoopGivesTunnelsAway(t *testing.T) {
 
 // TestTunnelsMoveBetweenLoops has tunnels with much to say moved to and fro, and sees that nothing is lost on the way.
 func TestTunnelsMoveBetweenLoops(t *testing.T) {
+	t.Run("as it comes", func(t *testing.T) { moveToAndFro(t, func(*Relay) {}) })
+	t.Run("all posted", func(t *testing.T) { moveToAndFro(t, (*Relay).PostAll) })
+}
+
+func moveToAndFro(t *testing.T, prepare func(*Relay)) {
 	r, err := New(Config{Loops: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
+	prepare(r)
 	go r.Run(t.Context())
 	defer r.Close()
 	const count, moves = 16, 2000
