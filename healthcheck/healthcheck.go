@@ -18,7 +18,8 @@ type Config struct {
 	// Probe is how a backend is asked: EngineIO, HTTP, TCP or one's own.
 	Probe Probe
 	// Loop is an event loop for checks to be made on: those of this package's
-	// probes, unless they speak TLS. nil = goroutines and the runtime's timers.
+	// probes, unless they speak TLS or the backend's address is a name.
+	// nil = goroutines and the runtime's timers.
 	Loop Loop
 
 	// Interval is the longest time from the start of one check of a backend to

@@ -51,7 +51,7 @@ func HTTP(r Request, expect ...int) Probe {
 		}
 		return nil
 	}
-	return &question{Request: r, pose: func() (string, judgement) { return target, judge }}
+	return &question{Request: r, body: headOnly, pose: func() (string, judgement) { return target, judge }}
 }
 
 // address is where a URL says a backend listens.

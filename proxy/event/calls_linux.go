@@ -91,6 +91,15 @@ func addrPort(sa *unix.RawSockaddrAny) netip.AddrPort {
 // port reads a port in network byte order.
 func port(raw *uint16) uint16 { return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(raw))[:]) }
 
+// epollCtl is epoll_ctl(2), of which the runtime need not know either.
+func epollCtl(epoll, op, fd int, ev unix.EpollEvent) error {
+	_, _, e := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epoll), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0, 0)
+	if e != 0 {
+		return e
+	}
+	return nil
+}
+
 // Duplicate returns another descriptor of a connection's or listener's socket: the runtime's poller knows only the first, for
 // as long as that is open.
 func Duplicate(c syscall.Conn) (fd int, err error) {

@@ -6,7 +6,6 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -196,12 +195,7 @@ func (l *Loop) Leave(t Token) bool { return l.table.remove(t) }
 
 // Control changes what epoll reports of fd (see epoll_ctl(2)), and under which token.
 func (l *Loop) Control(op, fd int, events uint32, t Token) error {
-	ev := unix.EpollEvent{Events: events, Fd: int32(t), Pad: int32(t >> 32)}
-	_, _, e := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(l.epoll), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0, 0)
-	if e != 0 {
-		return e
-	}
-	return nil
+	return epollCtl(l.epoll, op, fd, unix.EpollEvent{Events: events, Fd: int32(t), Pad: int32(t >> 32)})
 }
 
 // WhileOpen calls fn unless the loop is closed; its descriptors stay open meanwhile.

@@ -114,12 +114,7 @@ func (p *parked) close() {
 
 // watch has the instance in between tell of events at the loop's, or not.
 func (p *parked) watch(op int, events uint32) error {
-	ev := unix.EpollEvent{Events: events}
-	_, _, e := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), uintptr(op), uintptr(p.loop.epoll), uintptr(unsafe.Pointer(&ev)), 0, 0)
-	if e != 0 {
-		return e
-	}
-	return nil
+	return epollCtl(p.fd, op, p.loop.epoll, unix.EpollEvent{Events: events})
 }
 
 func (p *parked) wait() (int, error) {
