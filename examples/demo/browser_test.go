@@ -20,6 +20,9 @@ import (
 // patience bounds every wait for the page to show something.
 const patience = 30 * time.Second
 
+// presses is how often a button is aimed at.
+const presses = 10
+
 // browser is a headless Chromium with a profile of its own.
 type browser struct{ ctx context.Context }
 
@@ -142,7 +145,7 @@ func (p *tab) await(what, condition string) {
 	poll := chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(0))
 	if err := chromedp.Do(ctx, poll); err != nil {
 		p.shot("failed-" + strings.Map(fileName, what))
-		p.t.Fatalf("the page never showed %s: %v\nlog: %s\ncomplaints: %q", what, err, p.text("#log"), p.takeComplaints())
+		p.t.Fatalf("the page never showed %s: %v\ntally: %s\nlog: %s\ncomplaints: %q", what, err, p.text("#tally"), p.text("#log"), p.takeComplaints())
 	}
 }
 
@@ -153,11 +156,18 @@ func fileName(r rune) rune {
 	return '-'
 }
 
-// click presses a button as soon as it can be pressed.
+// click presses a button as soon as it can be pressed, and again if the page has moved it from under the pointer.
 func (p *tab) click(selector string) {
 	p.t.Helper()
 	p.await(selector+" enabled", fmt.Sprintf("!document.querySelector(%q).disabled", selector))
-	p.do(chromedp.Click(chromedp.CSS(selector)))
+	evaluate[bool](p, fmt.Sprintf(`document.querySelector(%q).addEventListener("click", () => pressed = true, {once: true}), globalThis.pressed = false`, selector))
+	for range presses {
+		p.do(chromedp.Click(chromedp.CSS(selector)))
+		if evaluate[bool](p, "pressed") {
+			return
+		}
+	}
+	p.t.Fatalf("%s was not hit in %d attempts", selector, presses)
 }
 
 // text is what an element says.

@@ -187,3 +187,13 @@ func TestPageFitsEveryScreen(t *testing.T) {
 		})
 	}
 }
+
+// TestClickFollowsTheButton shows that what moves a button while it is pressed does not lose the click.
+func TestClickFollowsTheButton(t *testing.T) {
+	page := newBrowser(t).open(t, `data:text/html,<button onclick="hits.textContent++">Press</button><p id="hits">0</p>`, looks[0])
+	evaluate[bool](page, `addEventListener("pointerdown", () => document.querySelector("button").style.marginLeft = "300px", {once: true}), true`)
+	page.click("button")
+	if hits := page.text("#hits"); hits != "1" {
+		t.Errorf("the button was pressed %s times, want once", hits)
+	}
+}
