@@ -245,8 +245,7 @@ func (u *upstream) lose(c *upConn) {
 func (c *upConn) abort() {
 	c.stream.abort()
 	if client := c.carries.Load(); client != nil && client.claim(parked) {
-		x, do := client.unpark()
-		go client.tend(nil, x, do)
+		go client.tend(client.unpark())
 	}
 }
 
@@ -254,6 +253,7 @@ func (c *upConn) abort() {
 func (u *upstream) put(c *upConn) {
 	c.release()
 	c.returnFields()
+	c.unsent = nil
 	u.mu.Lock()
 	u.unlend(c)
 	keep := len(u.idle) < idlePerBackend && c.keepFor > 0 && !c.aborted.Load() && u.backend.State() < routing.Down
