@@ -193,7 +193,7 @@ func (s acceptedSocket) begin(c *conn) {
 	case !c.unopened && !c.p.direct():
 		go c.serve()
 	case c.rest():
-		go c.tend(nil, nil)
+		go c.tend(nil, nil, nil)
 	}
 }
 

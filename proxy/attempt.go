@@ -13,6 +13,7 @@ var (
 	errParked   = errors.New("the reply is waited for")
 	errMustDial = errors.New("the backend must be dialled")
 	errDialling = errors.New("the backend is being dialled")
+	errToSend   = errors.New("the loop is to send the request")
 	errUnsent   = errors.New("the backend has not taken all of the request")
 	errFailed   = errors.New("a goroutine must decide what follows from a failure")
 	errMustWait = errors.New("a place at a backend must be waited for")
@@ -26,7 +27,7 @@ func (x *exchange) attemptRepeated() error { return x.repeated(x.attempt()) }
 func (x *exchange) repeated(err error) error {
 	for {
 		switch err {
-		case errParked, errMustDial, errDialling, errUnsent:
+		case errParked, errMustDial, errDialling, errToSend, errUnsent:
 			return err
 		}
 		if err != nil && x.c.onLoop {
@@ -95,33 +96,30 @@ func (x *exchange) neighbour() *event.Socket {
 // send sends the request and waits for the head of its final reply.
 func (x *exchange) send() error {
 	if x.c.onLoop {
-		if err := x.sendNow(); err != nil {
-			return err
-		}
-	} else if err := x.up.write(x.wire, x.c.p.cfg.BodyTimeout); err != nil {
+		return errToSend
+	}
+	if err := x.up.write(x.wire, x.c.p.cfg.BodyTimeout); err != nil {
 		return &failure{sending, err}
 	}
 	return x.sent()
 }
 
-// sendNow sends the request as far as the backend takes it at once. One that is being dialled may well have accepted by
-// now.
-func (x *exchange) sendNow() error {
-	n, err := x.up.sock.TryWrite(x.wire)
-	switch {
+// taken is the stage that comes when the backend has taken what it takes of the request at once. One that is being dialled may
+// well have accepted by now.
+func (x *exchange) taken() bool {
+	switch err := x.said.err; {
 	case isAgain(err) && x.up.dialling:
-		return errDialling
+		return x.concludeAttempt(errDialling)
 	case err != nil && !isAgain(err) && x.up.dialling:
-		return &failure{dialling, err}
+		return x.concludeAttempt(&failure{dialling, err})
 	case err != nil && !isAgain(err):
-		return &failure{sending, err}
+		return x.concludeAttempt(&failure{sending, err})
 	}
 	x.up.dialling = false
-	if n < len(x.wire) {
-		x.up.unsent = append(x.up.unsent, x.wire[n:]...)
-		return errUnsent
+	if x.said.n < len(x.wire) {
+		return x.concludeAttempt(errUnsent)
 	}
-	return nil
+	return x.concludeAttempt(x.sent())
 }
 
 // connected is the stage that comes when a dial has ended.
@@ -139,9 +137,9 @@ func (x *exchange) connected() bool {
 	return x.concludeAttempt(x.send())
 }
 
-// sendRest is the stage that sends what sendNow could not.
+// sendRest is the stage that sends the rest.
 func (x *exchange) sendRest() bool {
-	if err := x.up.sendUnsent(x.c.p.cfg.BodyTimeout); err != nil {
+	if err := x.up.write(x.wire[x.said.n:], x.c.p.cfg.BodyTimeout); err != nil {
 		return x.concludeAttempt(&failure{sending, err})
 	}
 	return x.concludeAttempt(x.sent())

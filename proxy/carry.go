@@ -24,24 +24,23 @@ const (
 type stage = func(*exchange) bool
 
 // Edge implements event.Owner: the client has sent something, or left.
-func (c *conn) Edge(_ *event.Socket, edges uint32) {
+func (c *conn) Edge(s *event.Socket, edges uint32) {
 	if edges&event.Hup != 0 {
 		c.watch.HungUp()
 	}
 	if edges&event.In != 0 && c.claim(resting) {
-		c.onLoop = true
-		c.tend(nil, nil)
+		c.tend(s.Loop(), nil, nil)
 	}
 }
 
 // Edge implements event.Owner: the backend has answered, or the dial has ended, or an idle connection is of no use any
 // longer.
-func (u *upConn) Edge(_ *event.Socket, edges uint32) {
+func (u *upConn) Edge(s *event.Socket, edges uint32) {
 	c := u.carries.Load()
 	switch {
 	case c != nil && c.claim(parked):
-		c.onLoop = true
-		c.tend(c.unpark())
+		x, do := c.unpark()
+		c.tend(s.Loop(), x, do)
 	case c == nil && edges&event.In != 0:
 		u.home.lose(u)
 	}
@@ -51,9 +50,11 @@ func (u *upConn) Edge(_ *event.Socket, edges uint32) {
 func (c *conn) claim(state int32) bool { return c.state.CompareAndSwap(state, carried) }
 
 // tend serves the connection, beginning with a stage of an exchange if there is one, until something is waited for that
-// needs nobody, or until the connection ends. On the loop it hands over to a goroutine what would wait there.
-func (c *conn) tend(x *exchange, do stage) {
+// needs nobody, or until the connection ends. On a loop, which is nil on a goroutine, it hands over to a goroutine what would
+// wait there.
+func (c *conn) tend(l *event.Loop, x *exchange, do stage) {
 	defer c.p.recovered("serving a connection", c.end)
+	c.onLoop = l != nil
 	if c.unopened {
 		c.onLoop = false
 		go c.serve() // a handshake waits in the middle of things
@@ -75,6 +76,14 @@ func (c *conn) tend(x *exchange, do stage) {
 		}
 		more, left := c.carry(x, do)
 		switch {
+		case left == leftToLoop:
+			s := &x.said
+			if s.to.post(l, s.text, x) {
+				return
+			}
+			s.n, s.err = s.to.sock.TryWrite(s.text)
+			do = x.next
+			continue
 		case left == leftToGoroutine:
 			c.leaveLoop(x, x.next)
 			return
@@ -84,10 +93,11 @@ func (c *conn) tend(x *exchange, do stage) {
 			}
 			x, do = c.unpark()
 			continue
-		case len(c.unsent) > 0:
-			c.onLoop = false
-			go c.catchUp(more)
-			return
+		case c.onLoop && len(c.unsent) > 0:
+			c.more = more
+			if c.post(l, c.unsent, c) || !c.sent(c.sock.TryWrite(c.unsent)) {
+				return
+			}
 		case !more:
 			c.end()
 			return
@@ -103,7 +113,53 @@ const turnsOnLoop = 32
 // leaveLoop has a goroutine go on with the connection.
 func (c *conn) leaveLoop(x *exchange, do stage) {
 	c.onLoop = false
-	go c.tend(x, do)
+	go c.tend(nil, x, do)
+}
+
+// said is what the loop is to send to one side of an exchange, and how far it got.
+type said struct {
+	to   *stream
+	text []byte
+	n    int
+	err  error
+}
+
+// say ends a stage with something that the loop is to send, as far as it can be sent at once; next is the stage to come then.
+func (x *exchange) say(to *stream, text []byte, next stage) bool {
+	x.said = said{to: to, text: text}
+	return x.leave(leftToLoop, next)
+}
+
+// Posted implements event.Poster: what an exchange says has been sent.
+func (x *exchange) Posted(l *event.Loop, n int, err error) {
+	x.said.n, x.said.err = n, err
+	x.c.tend(l, x, x.next)
+}
+
+// Posted implements event.Poster: a reply has been sent.
+func (c *conn) Posted(l *event.Loop, n int, err error) {
+	if c.sent(n, err) {
+		c.tend(l, nil, nil)
+	}
+}
+
+// sent notes how much of the reply the client has taken at once. It reports whether the connection can take another request now.
+func (c *conn) sent(n int, err error) bool {
+	switch {
+	case err != nil && !isAgain(err):
+		c.end()
+	case n < len(c.unsent):
+		c.unsent = c.unsent[n:]
+		c.onLoop = false
+		go c.catchUp(c.more)
+	case !c.more:
+		c.dropUnsent()
+		c.end()
+	default:
+		c.dropUnsent()
+		return true
+	}
+	return false
 }
 
 // carry takes an exchange through a stage and ends the exchange unless it is left to somebody else.
@@ -128,6 +184,7 @@ const (
 	leftToNobody    leaving = iota // it is over
 	leftToGoroutine                // the next stage may wait for what no event tells
 	leftToWait                     // the next stage comes when the backend's connection has an edge
+	leftToLoop                     // the next stage comes when the loop has sent what the exchange says
 )
 
 // leave ends a stage that the exchange is not over with; next is the one to come.
@@ -211,7 +268,7 @@ func (c *conn) catchUp(more bool) {
 		c.end()
 		return
 	}
-	c.tend(nil, nil)
+	c.tend(nil, nil, nil)
 }
 
 // never is when a connection that is on no wheel is looked after.
@@ -252,11 +309,11 @@ func (c *conn) Due() {
 func (c *conn) giveUp(x *exchange, do stage) {
 	switch {
 	case c.due.Load() > int64(c.p.now()):
-		go c.tend(x, do)
+		go c.tend(nil, x, do)
 	case x == nil:
 		go c.end()
 	default:
-		go c.tend(x, (*exchange).late)
+		go c.tend(nil, x, (*exchange).late)
 	}
 }
 

@@ -31,6 +31,7 @@ type conn struct {
 
 	query     engineio.Query // the last request's: a session's requests on one connection share its strings
 	unopened  bool           // what open reads has not begun to come
+	more      bool           // behind what is unsent, the connection can take another request
 	linger    bool           // bytes of the client may be unread: a plain close would destroy our last reply
 	tunnelled bool           // handed to the relay, which closes it
 
@@ -68,7 +69,7 @@ func (c *conn) serve() {
 			return
 		}
 	}
-	c.tend(nil, nil)
+	c.tend(nil, nil, nil)
 }
 
 // end closes the connection, unless it is the relay's by now, and forgets it.

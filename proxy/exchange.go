@@ -47,6 +47,7 @@ type exchange struct {
 	next    stage   // what is to be done then
 	guest   *guest  // what next waits for, if that is a place
 	failure error   // what next is about, if that is a failure
+	said    said    // what next is about, if that is something said at once
 
 	answered bool // some of the reply has reached the client
 	closing  bool // the client's connection ends with this exchange
@@ -138,6 +139,8 @@ func (x *exchange) concludeAttempt(err error) bool {
 		return x.leave(leftToGoroutine, (*exchange).carry)
 	case errDialling:
 		return x.leave(leftToWait, (*exchange).connected)
+	case errToSend:
+		return x.say(&x.up.stream, x.wire, (*exchange).taken)
 	case errUnsent:
 		return x.leave(leftToGoroutine, (*exchange).sendRest)
 	case errFailed:

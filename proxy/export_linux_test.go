@@ -6,6 +6,13 @@ import (
 	"github.com/holdfast-proxy/holdfast/proxy/event"
 )
 
+// PostAll has the proxy's loops post whatever can be. It must not serve yet.
+func (p *Proxy) PostAll() {
+	for _, l := range p.relay.Loops() {
+		l.PostAll(true)
+	}
+}
+
 // SpreadLoops has connections spread over all loops, as if each were nearly saturated.
 func SpreadLoops() {
 	var turn atomic.Uint32

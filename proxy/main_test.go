@@ -27,7 +27,8 @@ const inTheClear = "Costs?Little|Descriptor|AtTheDoor|Listener|Panic|Nobody|Conn
 var bytesBefore = map[string]bool{"by close_notify and FIN": true, "by FIN behind another request": true}
 
 // TestMain runs every test twice: what holds for connections on two event loops, whose requests go to and fro between them,
-// holds where goroutines carry them. It holds through TLS too, for which nearly all run once more.
+// holds where goroutines carry them. It holds through TLS too, for which nearly all run once more. In the clear, the loops post
+// whatever they send, and over TLS nothing.
 func TestMain(m *testing.M) {
 	proxy.SpreadLoops()
 	flag.Parse()

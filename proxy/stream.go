@@ -28,8 +28,8 @@ type stream struct {
 
 	full bool // the last read filled the buffer: there is probably more
 
-	onLoop bool   // whoever has the stream must not wait: what cannot be written becomes unsent
-	unsent []byte // what the other side did not take yet: a goroutine writes it, before anything else
+	onLoop bool   // whoever has the stream must not wait: what is written becomes unsent
+	unsent []byte // lent by takeBuffer: it goes before anything else
 
 	aborted atomic.Bool // no more waits at all
 	halted  atomic.Bool // no more waits for bytes to read
@@ -202,7 +202,8 @@ func (s *stream) write(p []byte, timeout time.Duration) error {
 		return errAborted
 	}
 	if s.onLoop {
-		return s.writeOnLoop(p)
+		s.keep(p)
+		return nil
 	}
 	if len(s.unsent) > 0 {
 		if err := s.sendUnsent(timeout); err != nil {
@@ -241,23 +242,34 @@ func (s *stream) writeSome(p []byte, timeout time.Duration) (int, error) {
 	return n, err
 }
 
-// writeOnLoop sends what the other side takes of p at once; a goroutine is to send the rest.
-func (s *stream) writeOnLoop(p []byte) error {
-	if len(s.unsent) == 0 {
-		n, err := s.sock.TryWrite(p)
-		if err != nil && !isAgain(err) {
-			return s.explain(err)
-		}
-		p = p[n:]
+// keep leaves p to be sent by whoever has the loop send.
+func (s *stream) keep(p []byte) {
+	n := len(s.unsent) + len(p)
+	if n > cap(s.unsent) {
+		short := s.unsent
+		s.unsent = append(takeBuffer(n)[:0], short...)
+		giveBuffer(short)
 	}
 	s.unsent = append(s.unsent, p...)
-	return nil
 }
 
-// sendUnsent sends what writeOnLoop could not.
+// dropUnsent gives back the buffer of what has been sent.
+func (s *stream) dropUnsent() {
+	giveBuffer(s.unsent)
+	s.unsent = nil
+}
+
+// post has the loop send p with what others have to say. It reports false, and does nothing, if p is to be sent at once.
+func (s *stream) post(l *event.Loop, p []byte, by event.Poster) bool {
+	own, ok := s.sock.(*event.Socket)
+	return ok && l.Post(own, p, by)
+}
+
+// sendUnsent sends what the loop has not.
 func (s *stream) sendUnsent(timeout time.Duration) error {
 	p := s.unsent
 	s.unsent = nil
+	defer giveBuffer(p)
 	return s.write(p, timeout)
 }
 

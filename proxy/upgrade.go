@@ -16,9 +16,19 @@ func (x *exchange) tunnel() bool {
 	head := append(x.appendReply(takeBuffer(x.up.headLen + forwardingRoom)[:0]), "\r\n"...)
 	x.up.consume(x.up.headLen)
 	x.c.detach() // before the client may speak: from now on a half-close is part of the conversation
-	err := x.c.write(head, x.c.p.cfg.BodyTimeout)
-	giveBuffer(head)
-	if err != nil {
+	if x.c.onLoop {
+		return x.say(&x.c.stream, head, (*exchange).switched)
+	}
+	x.said = said{text: head}
+	x.said.n, x.said.err = len(head), x.c.write(head, x.c.p.cfg.BodyTimeout)
+	return x.switched()
+}
+
+// switched is the stage that comes when the client has been told that it has its tunnel.
+func (x *exchange) switched() bool {
+	head, err := x.said.text, x.said.err
+	defer giveBuffer(head)
+	if err != nil && !isAgain(err) {
 		return x.fail(&clientError{err})
 	}
 	x.answered, x.access.status = true, http.StatusSwitchingProtocols
@@ -40,7 +50,7 @@ func (x *exchange) tunnel() bool {
 	err = p.relay.Start(relay.Tunnel{
 		Client:      c.layer,
 		Backend:     up.layer,
-		ToClient:    append(c.unsent, up.buffered()...),
+		ToClient:    append(head[x.said.n:], up.buffered()...),
 		ToBackend:   c.buffered(),
 		IdleTimeout: patience,
 		Probe:       probe(patience),
@@ -58,7 +68,6 @@ func (x *exchange) tunnel() bool {
 	}
 	up.discard()
 	c.discard()
-	c.unsent = nil
 	return false
 }
 

@@ -245,7 +245,8 @@ func (u *upstream) lose(c *upConn) {
 func (c *upConn) abort() {
 	c.stream.abort()
 	if client := c.carries.Load(); client != nil && client.claim(parked) {
-		go client.tend(client.unpark())
+		x, do := client.unpark()
+		go client.tend(nil, x, do)
 	}
 }
 
@@ -253,7 +254,6 @@ func (c *upConn) abort() {
 func (u *upstream) put(c *upConn) {
 	c.release()
 	c.returnFields()
-	c.unsent = nil
 	u.mu.Lock()
 	u.unlend(c)
 	keep := len(u.idle) < idlePerBackend && c.keepFor > 0 && !c.aborted.Load() && u.backend.State() < routing.Down

@@ -71,6 +71,9 @@ func (g *rig) start(t testing.TB, cfg proxy.Config) {
 		t.Fatal(err)
 	}
 	ln := listen(t)
+	if !secure {
+		g.proxy.PostAll()
+	}
 	if loops > 0 {
 		if ln, err = proxy.Unpolled(ln); err != nil {
 			t.Fatal(err)

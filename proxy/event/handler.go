@@ -13,3 +13,9 @@ type Joint interface {
 	Handler
 	Joint()
 }
+
+// Poster is told how what it has posted has fared: see Loop.Post.
+type Poster interface {
+	// Posted is called on the loop's goroutine. It must neither block nor panic.
+	Posted(l *Loop, n int, err error)
+}

@@ -27,7 +27,8 @@ type Loop struct {
 	table  table
 	alarms alarms
 	ending atomic.Bool
-	keeps  bool // it may keep its processor while it waits
+	keeps  bool  // it may keep its processor while it waits
+	ring   *Ring // nil where the kernel gives none
 
 	// The rest belongs to the loop's goroutine.
 	events  [batchSize]unix.EpollEvent
@@ -40,6 +41,7 @@ type Loop struct {
 	now     time.Duration     // the clock at the latest batch
 	yielded time.Duration     // when others had their turn
 	load    load
+	post    post
 }
 
 // NewLoop makes a loop, which Run serves and Close gives back. log gets one line for every panic of a handler; clock is
@@ -57,6 +59,7 @@ func NewLoop(log *slog.Logger, clock func() time.Duration, keeps bool) (*Loop, e
 	}
 	l := &Loop{log: log, clock: clock, epoll: epoll, bell: bell, keeps: keeps && interruptible()}
 	l.alarms.loop = l
+	l.ring, _ = NewRing()
 	if l.keeps {
 		if err := l.parked.open(l); err != nil {
 			l.Close()
@@ -103,6 +106,7 @@ func (l *Loop) serve() error {
 		}
 		l.served = nil
 		l.finish()
+		l.deliver()
 		l.rest()
 		if l.ending.Load() {
 			return nil
@@ -181,6 +185,9 @@ func (l *Loop) Close() {
 	l.alarms.close()
 	unix.Close(l.bell)
 	l.parked.close()
+	if l.ring != nil {
+		l.ring.Close()
+	}
 	unix.Close(l.epoll)
 }
 
@@ -200,5 +207,8 @@ func (l *Loop) Control(op, fd int, events uint32, t Token) error {
 
 // WhileOpen calls fn unless the loop is closed; its descriptors stay open meanwhile.
 func (l *Loop) WhileOpen(fn func()) { l.table.whileUp(fn) }
+
+// Ring is the loop's, for its goroutine; nil where the kernel gives none.
+func (l *Loop) Ring() *Ring { return l.ring }
 
 func tokenOf(ev *unix.EpollEvent) Token { return Token(uint32(ev.Pad))<<32 | Token(uint32(ev.Fd)) }

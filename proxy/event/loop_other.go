@@ -27,3 +27,6 @@ func (*Loop) Close() {}
 
 // After does nothing.
 func (*Loop) After(time.Duration, func()) (stop func()) { return func() {} }
+
+// Post does nothing.
+func (*Loop) Post(*Socket, []byte, Poster) bool { return false }

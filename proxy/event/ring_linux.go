@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -17,14 +18,21 @@ const RingSize = 64
 // nothing is under way between its calls: a send that a socket does not take at once fails with EAGAIN.
 type Ring struct {
 	fd      int
-	n       int // how many have been put
+	failed  bool // each send is a call of its own
+	n       int  // how many have been put
 	memory  [2][]byte
 	entries *[RingSize]submission
 	tail    *uint32 // of the submissions, moved by us
 	head    *uint32 // of the completions, moved by us
 	ended   *uint32 // their tail, moved by the kernel
 	results *[2 * RingSize]completion
-	held    [RingSize]*byte // what has been put stays in memory, and where it is: the kernel's address of it is no pointer
+	put     [RingSize]note // which also keeps the texts in memory, and where they are: the kernel's addresses are no pointers
+}
+
+// note is what has been put.
+type note struct {
+	fd   int32
+	text []byte
 }
 
 // ringParams is struct io_uring_params.
@@ -119,22 +127,43 @@ func (r *Ring) share(p *ringParams) (err error) {
 
 // Put has p, which must stay as it is until then, sent to a socket by Submit. There must be room for it.
 func (r *Ring) Put(fd int32, p []byte) {
-	at := atomic.LoadUint32(r.tail) + uint32(r.n)
-	r.held[r.n] = unsafe.SliceData(p)
-	r.entries[at%RingSize] = submission{
-		op: opSend, fd: fd, addr: uint64(uintptr(unsafe.Pointer(r.held[r.n]))), length: uint32(len(p)),
-		msgFlags: unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL, place: uint64(r.n),
-	}
+	r.put[r.n] = note{fd, p}
 	r.n++
 }
 
+// unsent is no outcome of a send.
+const unsent = math.MinInt32
+
 // Submit sends all that has been put, and tells how each send has ended: how much the socket has taken, or its error,
-// negative, as system calls return it. It says nothing to the runtime, since none can block. With an error the ring is of no
-// use any more, and what is not told has not been sent.
-func (r *Ring) Submit(ended *[RingSize]int32) error {
-	atomic.AddUint32(r.tail, uint32(r.n))
-	submit, left := r.n, r.n
+// negative, as system calls return it. One alone goes by a call of its own, and so do those of a ring that fails.
+func (r *Ring) Submit(ended *[RingSize]int32) {
+	put := r.put[:r.n]
 	r.n = 0
+	for i := range put {
+		ended[i] = unsent
+	}
+	if len(put) > 1 && !r.failed {
+		r.failed = r.submit(put, ended) != nil
+	}
+	for i, m := range put {
+		if e := ended[i]; e == unsent || e == -int32(unix.EINTR) {
+			ended[i] = send(m.fd, m.text)
+		}
+	}
+	clear(put)
+}
+
+// submit says nothing to the runtime, since none of the sends can block. What is not told when it fails has not been sent.
+func (r *Ring) submit(put []note, ended *[RingSize]int32) error {
+	tail := atomic.LoadUint32(r.tail)
+	for i, m := range put {
+		r.entries[(tail+uint32(i))%RingSize] = submission{
+			op: opSend, fd: m.fd, addr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(m.text)))), length: uint32(len(m.text)),
+			msgFlags: sendFlags, place: uint64(i),
+		}
+	}
+	submit, left := len(put), len(put)
+	atomic.AddUint32(r.tail, uint32(submit))
 	for wait := 0; left > 0; wait = enterGetEvents {
 		n, _, e := syscall.RawSyscall6(unix.SYS_IO_URING_ENTER, uintptr(r.fd), uintptr(submit), uintptr(left*wait), uintptr(wait), 0, 0)
 		if e != 0 && e != unix.EINTR {
@@ -153,6 +182,19 @@ func (r *Ring) Submit(ended *[RingSize]int32) error {
 	}
 	return nil
 }
+
+const sendFlags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
+
+func send(fd int32, p []byte) int32 {
+	n, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), sendFlags, 0, 0)
+	if e != 0 {
+		return -int32(e)
+	}
+	return int32(n)
+}
+
+// Failed says that the kernel has not done what it was asked for.
+func (r *Ring) Failed() bool { return r.failed }
 
 // Close gives the ring back.
 func (r *Ring) Close() {

@@ -10,6 +10,6 @@ func (r *Relay) ReadAtMost(n int) {
 // PostAll has the loops, which must not run yet, post whatever can be, also where it is the only thing to be sent.
 func (r *Relay) PostAll() {
 	for _, l := range r.loops {
-		l.post.least = 1
+		l.PostAll(true)
 	}
 }

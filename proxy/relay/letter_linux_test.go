@@ -163,7 +163,7 @@ func TestATunnelThatCannotMoveLeavesTheOtherLoopAlone(t *testing.T) {
 	}
 	r.says(other, client, "ping")
 	from.share.looked, from.share.to, from.share.left = time.Hour, to, 1
-	from.post.least = 2 // so that the tunnel has nothing posted when it is to move
+	from.PostAll(false) // so that the tunnel has nothing posted when it is to move
 	r.says(s, client, "ping")
 	if len(to.post.letters) != 1 {
 		t.Error("one loop has delivered what the other has posted")

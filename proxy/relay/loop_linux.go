@@ -19,7 +19,7 @@ type loop struct {
 }
 
 func newLoop(r *Relay, l *event.Loop) *loop {
-	own := &loop{Loop: l, relay: r, buf: make([]byte, loopReadSize), post: newPost()}
+	own := &loop{Loop: l, relay: r, buf: make([]byte, loopReadSize), post: newPost(l.Ring())}
 	own.behind = own.clear
 	return own
 }
@@ -33,6 +33,5 @@ func (l *loop) has(c net.Conn) bool {
 // Close gives the loop's descriptors back, after Run has ended.
 func (l *loop) Close() {
 	l.pipe.close()
-	l.post.close()
 	l.Loop.Close()
 }

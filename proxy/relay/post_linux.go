@@ -1,8 +1,6 @@
 package relay
 
 import (
-	"math"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-proxy/holdfast/proxy/event"
@@ -22,7 +20,6 @@ type post struct {
 	letters []letter
 	paper   []byte // what they say
 	ended   [event.RingSize]int32
-	least   int // how many letters it takes for the ring to be worth it
 }
 
 // letter is what one side is to be sent. The loop holds the lock of its tunnel.
@@ -31,19 +28,11 @@ type letter struct {
 	text []byte
 }
 
-func newPost() post {
-	ring, err := event.NewRing()
-	if err != nil {
+func newPost(ring *event.Ring) post {
+	if ring == nil {
 		return post{}
 	}
-	return post{ring: ring, letters: make([]letter, 0, event.RingSize), paper: make([]byte, 0, paperSize), least: 2}
-}
-
-func (p *post) close() {
-	if p.ring != nil {
-		p.ring.Close()
-		p.ring = nil
-	}
+	return post{ring: ring, letters: make([]letter, 0, event.RingSize), paper: make([]byte, 0, paperSize)}
 }
 
 // mail posts n bytes that have been read of s, if they are few and others may have something to say too. Then that is the last
@@ -51,7 +40,7 @@ func (p *post) close() {
 func (t *loopTunnel) mail(s *side, n int) bool {
 	l, o := t.loop, s.other()
 	p := &l.post
-	if p.ring == nil || n <= 0 || n > postSize || t.posted || o.tls != nil || o.deaf || o.shut || !p.worth(l.More()) {
+	if p.ring == nil || n <= 0 || n > postSize || t.posted || o.tls != nil || o.deaf || o.shut || !l.Company(len(p.letters)) {
 		return false
 	}
 	if len(p.letters) == cap(p.letters) || len(p.paper)+n > cap(p.paper) {
@@ -65,9 +54,6 @@ func (t *loopTunnel) mail(s *side, n int) bool {
 	l.Behind(l.behind)
 	return true
 }
-
-// worth says whether a letter will be one of several; more events are there, or not.
-func (p *post) worth(more bool) bool { return more || len(p.letters)+1 >= p.least }
 
 // clear is what is done behind the events of several tunnels. The loop holds no lock then: a tunnel's Done may do anything.
 func (l *loop) clear() {
@@ -85,7 +71,10 @@ func (l *loop) deliver() {
 	if len(p.letters) == 0 {
 		return
 	}
-	p.send()
+	for _, m := range p.letters {
+		p.ring.Put(m.to.fd, m.text)
+	}
+	p.ring.Submit(&p.ended)
 	for i, m := range p.letters {
 		l.conclude(m, p.ended[i])
 	}
@@ -109,31 +98,6 @@ func (l *loop) conclude(m letter, ended int32) {
 		l.over = append(l.over, t)
 	}
 }
-
-// send notes how each of the letters has ended. One alone goes as ever, and so do those of a ring that has failed, which is
-// not used again.
-func (p *post) send() {
-	for i := range p.letters {
-		p.ended[i] = unsent
-	}
-	if len(p.letters) >= p.least {
-		for _, m := range p.letters {
-			p.ring.Put(m.to.fd, m.text)
-		}
-		if p.ring.Submit(&p.ended) != nil {
-			p.close()
-		}
-	}
-	for i, m := range p.letters {
-		if p.ended[i] == unsent {
-			n, err := send(m.to.fd, m.text)
-			p.ended[i] = int32(n) - int32(err)
-		}
-	}
-}
-
-// unsent is no outcome of a send.
-const unsent = math.MinInt32
 
 // outcome is what send would have returned.
 func outcome(ended int32) (n int, err unix.Errno) {

@@ -74,7 +74,7 @@ func TestARingThatFailsLosesNothing(t *testing.T) {
 	spoil(t)
 	c.expect(t)
 	c.relay.Close()
-	if p.ring != nil {
+	if !p.ring.Failed() {
 		t.Error("the ring has not been used")
 	}
 }
