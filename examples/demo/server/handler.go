@@ -8,6 +8,7 @@ import (
 
 	engine "github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/socket/v3"
+	"github.com/zishang520/socket.io/v3/pkg/types"
 
 	"github.com/holdfast-proxy/holdfast/examples/demo/page"
 )
@@ -22,9 +23,10 @@ func newHandler(o options) http.Handler {
 	options.SetMaxHttpBufferSize(maxPayload)
 	options.SetAllowEIO3(o.allowEIO3)
 	options.SetServeClient(false)
+	options.SetTransports(types.NewSet[engine.TransportCtor](&pollingBuilder{}, engine.WebSocket))
 
 	io := socket.NewServer(nil, nil)
-	engineIO := io.ServeHandler(options)
+	engineIO := patient{io.ServeHandler(options).(engine.Server)}
 	_ = io.On("connection", func(args ...any) { greet(o.id, args[0].(*socket.Socket)) })
 
 	mux := http.NewServeMux()
