@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -66,6 +67,39 @@ func (row pipeRow) run(t *testing.T, secure bool) {
 	}
 	if strings.Join(came, " ") != strings.Join(row.want, " ") {
 		t.Errorf("the backend got %v, want %v", came, row.want)
+	}
+}
+
+// TestRepliesWaitForAClientThatDoesNotRead has more replies than the sockets hold, so that one of them is taken in part: all arrive,
+// whole and in order.
+func TestRepliesWaitForAClientThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	const n = 4000
+	padding := strings.Repeat("x", 3500) // a reply that a loop passes on
+	var came atomic.Int32
+	g := startProxy(t, 1, nil)
+	g.backend(0).serve(answeringBy(func(m message) string {
+		came.Add(1)
+		return reply("200 OK", m.target()+padding)
+	}))
+	c := g.dial(t)
+	var requests strings.Builder
+	for i := range n {
+		requests.WriteString(get("/" + decimal(i)))
+	}
+	c.send(requests.String())
+	last, looks := int32(0), 0
+	eventually(t, "the proxy goes no further", func() bool {
+		if now := came.Load(); now != last {
+			last, looks = now, 0
+		}
+		looks++
+		return looks > 100 && last > 0
+	})
+	for i := range n {
+		if got := c.reply(); got.body != "/"+decimal(i)+padding {
+			t.Fatalf("reply %d of %d, %d of which waited: %.200q", i, n, last, got.raw())
+		}
 	}
 }
 
