@@ -74,6 +74,7 @@ func (c *conn) tend(l *event.Loop, x *exchange, do stage) {
 			}
 			x, do = newExchange(c), (*exchange).begin
 		}
+		x.on = l
 		more, left := c.carry(x, do)
 		switch {
 		case left == leftToLoop:

@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/holdfast-proxy/holdfast/proxy/event"
+	"github.com/holdfast-proxy/holdfast/proxy/relay"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
 
@@ -97,4 +100,50 @@ func TestAnIdleConnectionIsLostOnlyWhenItsBackendSpeaks(t *testing.T) {
 	if _, err := c.own.Write([]byte("x")); err != net.ErrClosed {
 		t.Errorf("writing to it: %v, want it closed", err)
 	}
+}
+
+// TestATunnelIsOpenedByTheLoopOfBothSidesOnly has exchanges with connections on several loops, of which any may have the exchange
+// when its backend switches protocols: only if no other one has an event of theirs may a tunnel rely on there being none.
+func TestATunnelIsOpenedByTheLoopOfBothSidesOnly(t *testing.T) {
+	r, err := relay.New(relay.Config{Loops: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close() })
+	one, two := r.Loops()[0], r.Loops()[1]
+	for name, row := range map[string]struct {
+		client, backend, on *event.Loop
+		want                bool
+	}{
+		"the loop of both":            {one, one, one, true},
+		"a loop of neither":           {one, one, two, false},
+		"the loop of the client":      {one, two, one, false},
+		"the loop of the backend":     {one, two, two, false},
+		"a goroutine":                 {one, one, nil, false},
+		"a goroutine, without a loop": {nil, nil, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := exchange{c: new(conn), up: new(upConn), on: row.on}
+			if row.client != nil {
+				register(t, row.client, &x.c.own, x.c)
+				register(t, row.backend, &x.up.own, x.up)
+			}
+			if got := x.onLoopOfBoth(); got != row.want {
+				t.Errorf("%v, want %v", got, row.want)
+			}
+		})
+	}
+}
+
+// register puts one end of a connection on a loop.
+func register(t *testing.T, l *event.Loop, s *event.Socket, owner event.Owner) {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := event.NewSocket(l, pair[0], s, owner); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close(); event.CloseFD(pair[1]) })
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/holdfast-proxy/holdfast/proxy/event"
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
@@ -49,7 +50,9 @@ type exchange struct {
 	failure error   // what next is about, if that is a failure
 	said    said    // what next is about, if that is something said at once
 
-	answered bool // some of the reply has reached the client
+	on *event.Loop // whose goroutine has the present stage; nil: one that was lent to it
+
+	answered bool // some of the reply has been written, or is what the loop sends next
 	closing  bool // the client's connection ends with this exchange
 }
 

@@ -35,6 +35,7 @@ func (x *exchange) switched() bool {
 	if !x.c.handOver() {
 		return false
 	}
+	onLoop := x.onLoopOfBoth()
 	up, c, hold, patience := x.up, x.c, x.decision.Hold, x.tunnelTimeout()
 	x.up, x.holds = nil, false
 	up.home.forget(up)
@@ -55,7 +56,7 @@ func (x *exchange) switched() bool {
 		IdleTimeout: patience,
 		Probe:       probe(patience),
 		Prelude:     x.prelude(),
-		OnLoop:      c.onLoop && c.own.Loop() == up.own.Loop(),
+		OnLoop:      onLoop,
 		Group:       x.decision.Backend,
 		Done:        done,
 	})
@@ -69,6 +70,12 @@ func (x *exchange) switched() bool {
 	up.discard()
 	c.discard()
 	return false
+}
+
+// onLoopOfBoth says that the exchange is on the loop that both its connections are on. It may be on another one, which has brought
+// the reply to the request before and gone on.
+func (x *exchange) onLoopOfBoth() bool {
+	return x.on != nil && x.on == x.c.own.Loop() && x.on == x.up.own.Loop()
 }
 
 // handOver stops everything of ours that touches the client's connection; the relay is its owner afterwards. False says
