@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"errors"
+	"net"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 
@@ -18,18 +20,26 @@ import (
 // If the error of Talk is not nil, reply is never called. It is errors.ErrUnsupported if no loop runs, as on systems other than
 // Linux and before the first Serve, or if the address is a name.
 func (p *Proxy) Talk(network, address string, request []byte, reply func(p []byte, err error) (more bool)) (hangUp func(), err error) {
-	to, ok := literal(network, address)
+	var to netip.AddrPort
+	if network != "unix" {
+		to = literal(address)
+	}
 	l := p.loop()
-	if !ok || l == nil {
+	if l == nil || network != "unix" && !to.IsValid() {
 		return nil, errors.ErrUnsupported
 	}
-	fd, err := connect(network, address, to, nil)
+	fd, err := newSocket(network, to, nil)
 	if err != nil {
 		return nil, err
 	}
 	t := &talk{request: request, reply: reply}
-	if err := event.NewSocket(l, fd, &t.own, t); err != nil {
-		return nil, errors.ErrUnsupported // the loop has ended meanwhile
+	event.Prepare(l, fd, &t.own, t)
+	if err := connect(&t.own, address, to); err != nil {
+		t.own.Close()
+		if errors.Is(err, net.ErrClosed) {
+			err = errors.ErrUnsupported // the loop has ended meanwhile
+		}
+		return nil, err
 	}
 	return func() { t.own.Close() }, nil
 }
