@@ -104,15 +104,6 @@ func (x *exchange) send() error {
 	return x.sent()
 }
 
-// sayUp ends a stage with the request, which the loop is to send.
-func (x *exchange) sayUp() bool {
-	more := x.say(&x.up.stream, x.wire, (*exchange).taken)
-	if x.up.unconnected {
-		x.said.dial = x.up
-	}
-	return more
-}
-
 // taken is the stage that comes when the backend has taken what it takes of the request at once. One that is being dialled may
 // well have accepted by now.
 func (x *exchange) taken() bool {

@@ -78,9 +78,11 @@ func (c *conn) tend(l *event.Loop, x *exchange, do stage) {
 		more, left := c.carry(x, do)
 		switch {
 		case left == leftToLoop:
-			if x.speak(l) {
+			s := &x.said
+			if s.to.post(l, s.text, x) {
 				return
 			}
+			s.n, s.err = s.to.sock.TryWrite(s.text)
 			do = x.next
 			continue
 		case left == leftToGoroutine:
@@ -118,7 +120,6 @@ func (c *conn) leaveLoop(x *exchange, do stage) {
 // said is what the loop is to send to one side of an exchange, and how far it got.
 type said struct {
 	to   *stream
-	dial *upConn // it is to be connected before; nil: it is
 	text []byte
 	n    int
 	err  error
@@ -128,27 +129,6 @@ type said struct {
 func (x *exchange) say(to *stream, text []byte, next stage) bool {
 	x.said = said{to: to, text: text}
 	return x.leave(leftToLoop, next)
-}
-
-// speak has the loop send what the exchange says, with what others have to say, and returns true; or it does so at once.
-func (x *exchange) speak(l *event.Loop) bool {
-	s := &x.said
-	if s.dial == nil {
-		if s.to.post(l, s.text, x) {
-			return true
-		}
-	} else {
-		up := s.dial
-		s.dial, up.unconnected = nil, false
-		if l.PostDial(&up.own, up.home.to, s.text, x) {
-			return true
-		}
-		if s.err = up.own.Connect(up.home.to); s.err != nil {
-			return false
-		}
-	}
-	s.n, s.err = s.to.sock.TryWrite(s.text)
-	return false
 }
 
 // Posted implements event.Poster: what an exchange says has been sent.

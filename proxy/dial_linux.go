@@ -34,35 +34,19 @@ func (u *upstream) dialSocket(c *upConn, timeout time.Duration) error {
 	return nil
 }
 
-// dialNow begins to connect c to the backend with a socket on an event loop.
+// dialNow begins to connect c to the backend with a socket on an event loop. It returns errMustDial if the backend's
+// address is a name. The socket is on the loop of near, if that is not nil.
 func (u *upstream) dialNow(c *upConn, near *event.Socket) error {
-	err := u.prepare(c, near)
-	if err == nil {
-		err = c.connect()
-	}
-	return err
-}
-
-// prepare gives c a socket, to be connected, on an event loop: that of near, if that is not nil. It returns errMustDial if the
-// backend's address is a name.
-func (u *upstream) prepare(c *upConn, near *event.Socket) error {
-	if u.network != "unix" && !u.to.IsValid() {
+	to, ok := u.target()
+	if !ok {
 		return errMustDial
 	}
-	fd, err := newSocket(u.network, u.to, u.bindSource)
+	fd, err := connect(u.network, u.addr, to, u.bindSource)
+	if err == nil {
+		err = c.adopt(pickLoop(u.loops, near), fd)
+	}
 	if err != nil {
 		return u.dialFailed(err)
-	}
-	event.Prepare(pickLoop(u.loops, near), fd, &c.own, c)
-	c.init(&c.own)
-	return nil
-}
-
-// connect begins to connect a connection that has been prepared, which it closes if that fails.
-func (c *upConn) connect() error {
-	if err := connect(&c.own, c.home.addr, c.home.to); err != nil {
-		c.close()
-		return c.home.dialFailed(err)
 	}
 	return nil
 }
@@ -80,16 +64,8 @@ func (c *upConn) adopt(l *event.Loop, fd int) error {
 	return nil
 }
 
-// connect begins to connect a prepared socket to a TCP address, or to the Unix socket at path if that is the zero value.
-func connect(s *event.Socket, path string, to netip.AddrPort) error {
-	if !to.IsValid() {
-		return s.ConnectUnix(path)
-	}
-	return s.Connect(to)
-}
-
-// newSocket makes a socket for a Unix socket or a TCP address, and has bind see it, if that is not nil.
-func newSocket(network string, to netip.AddrPort, bind func(fd int) error) (fd int, err error) {
+// connect begins to connect a new socket: to a TCP address, after bind, if that is not nil, or to the Unix socket at path.
+func connect(network, path string, to netip.AddrPort, bind func(fd int) error) (fd int, err error) {
 	family := unix.AF_INET
 	switch {
 	case network == "unix":
@@ -102,16 +78,36 @@ func newSocket(network string, to netip.AddrPort, bind func(fd int) error) (fd i
 		return -1, os.NewSyscallError("socket", err)
 	}
 	if family == unix.AF_UNIX {
-		return fd, nil
+		err = os.NewSyscallError("connect", unix.Connect(fd, &unix.SockaddrUnix{Name: path}))
+	} else {
+		err = connectTCP(fd, to, bind)
 	}
+	if err != nil && !isInProgress(err) {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+func connectTCP(fd int, to netip.AddrPort, bind func(fd int) error) error {
 	event.NoDelay(fd)
 	if bind != nil {
 		if err := bind(fd); err != nil {
-			unix.Close(fd)
-			return -1, err
+			return err
 		}
 	}
-	return fd, nil
+	err := event.Connect(fd, to)
+	if err != unix.EINPROGRESS && err != nil || event.LocalAddr(fd) != to {
+		return os.NewSyscallError("connect", err)
+	}
+	// The kernel has chosen the address that is dialled for the dialling socket itself, as it may where nobody listens at a
+	// port of this machine: such a socket connects to itself, and keeps the backend from listening there again.
+	return os.NewSyscallError("connect", unix.ECONNREFUSED)
+}
+
+func isInProgress(err error) bool {
+	own, ok := err.(*os.SyscallError)
+	return ok && (own.Err == unix.EINPROGRESS || own.Err == unix.EINTR)
 }
 
 // bindSource binds the socket to the configured source address, if there is one, and leaves the choice of a port to connect.
@@ -122,6 +118,22 @@ func (u *upstream) bindSource(fd int) error {
 	}
 	unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 	return os.NewSyscallError("bind", unix.Bind(fd, inetSockaddr(source.AddrPort())))
+}
+
+// target returns the backend's address, unless that is a name to be looked up for each dial.
+func (u *upstream) target() (to netip.AddrPort, ok bool) { return literal(u.network, u.addr) }
+
+// literal returns the address that a dial goes to, unless that is a name to be looked up; the zero value for the path of a Unix
+// socket.
+func literal(network, addr string) (to netip.AddrPort, ok bool) {
+	if network == "unix" {
+		return netip.AddrPort{}, true
+	}
+	to, err := netip.ParseAddrPort(addr)
+	if err != nil || to.Addr().Zone() != "" {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(to.Addr().Unmap(), to.Port()), true
 }
 
 func inetSockaddr(a netip.AddrPort) unix.Sockaddr {

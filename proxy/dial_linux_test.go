@@ -34,8 +34,7 @@ func dialled(t *testing.T) (*upConn, net.Listener) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.Close() })
-	to := ln.Addr().(*net.TCPAddr).AddrPort()
-	c := &upConn{home: &upstream{network: "tcp", to: to, dialer: &net.Dialer{}, loops: r.Loops()}}
+	c := &upConn{home: &upstream{network: "tcp", addr: ln.Addr().String(), dialer: &net.Dialer{}, loops: r.Loops()}}
 	if err := c.home.dialNow(c, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -67,9 +66,9 @@ func TestADialThatMeetsItselfIsRefused(t *testing.T) {
 	}
 	to := ln.Addr().(*net.TCPAddr)
 	ln.Close()
-	c, _ := dialled(t)
-	u := &upstream{network: "tcp", to: to.AddrPort(), dialer: &net.Dialer{LocalAddr: to}, loops: c.home.loops}
-	if err := u.dialNow(&upConn{home: u}, nil); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("got %v, want that the connection is refused", err)
+	u := &upstream{network: "tcp", addr: to.String(), dialer: &net.Dialer{LocalAddr: to}}
+	target, _ := u.target()
+	if fd, err := connect(u.network, u.addr, target, u.bindSource); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("got descriptor %d, %v", fd, err)
 	}
 }

@@ -14,6 +14,3 @@ func (u *upstream) dialSocket(*upConn, time.Duration) error { return errors.ErrU
 
 // dialNow is not called where there are no event loops.
 func (u *upstream) dialNow(*upConn, *event.Socket) error { return errors.ErrUnsupported }
-
-// prepare is not called where there are no event loops.
-func (u *upstream) prepare(*upConn, *event.Socket) error { return errors.ErrUnsupported }

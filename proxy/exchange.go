@@ -143,7 +143,7 @@ func (x *exchange) concludeAttempt(err error) bool {
 	case errDialling:
 		return x.leave(leftToWait, (*exchange).connected)
 	case errToSend:
-		return x.sayUp()
+		return x.say(&x.up.stream, x.wire, (*exchange).taken)
 	case errUnsent:
 		return x.leave(leftToGoroutine, (*exchange).sendRest)
 	case errFailed:

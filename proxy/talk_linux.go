@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"net"
-	"net/netip"
 
 	"golang.org/x/sys/unix"
 
@@ -20,26 +18,18 @@ import (
 // If the error of Talk is not nil, reply is never called. It is errors.ErrUnsupported if no loop runs, as on systems other than
 // Linux and before the first Serve, or if the address is a name.
 func (p *Proxy) Talk(network, address string, request []byte, reply func(p []byte, err error) (more bool)) (hangUp func(), err error) {
-	var to netip.AddrPort
-	if network != "unix" {
-		to = literal(address)
-	}
+	to, ok := literal(network, address)
 	l := p.loop()
-	if l == nil || network != "unix" && !to.IsValid() {
+	if !ok || l == nil {
 		return nil, errors.ErrUnsupported
 	}
-	fd, err := newSocket(network, to, nil)
+	fd, err := connect(network, address, to, nil)
 	if err != nil {
 		return nil, err
 	}
 	t := &talk{request: request, reply: reply}
-	event.Prepare(l, fd, &t.own, t)
-	if err := connect(&t.own, address, to); err != nil {
-		t.own.Close()
-		if errors.Is(err, net.ErrClosed) {
-			err = errors.ErrUnsupported // the loop has ended meanwhile
-		}
-		return nil, err
+	if err := event.NewSocket(l, fd, &t.own, t); err != nil {
+		return nil, errors.ErrUnsupported // the loop has ended meanwhile
 	}
 	return func() { t.own.Close() }, nil
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"sync"
@@ -36,8 +35,7 @@ type upstream struct {
 	backend *routing.Backend
 	network string // "tcp" or "unix"
 	addr    string
-	to      netip.AddrPort // the same; the zero value for a name, to be looked up for each dial, and for a Unix socket
-	tls     *tls.Config    // nil for plain connections
+	tls     *tls.Config // nil for plain connections
 	dialer  *net.Dialer
 	loops   []*event.Loop // none: goroutines wait on the connections
 
@@ -49,15 +47,14 @@ type upstream struct {
 // upConn is one connection to a backend. While it is busy it belongs to one exchange; while idle, to its upstream.
 type upConn struct {
 	stream
-	home        *upstream
-	reused      bool
-	dialling    bool                 // a dial is under way that nobody waits for
-	unconnected bool                 // a dial has not begun: the loop is to connect it when it sends the request
-	spoke       bool                 // some head of a reply to the present request has been read
-	parsed      bool                 // the head of one has been parsed, and nothing has been done about it yet
-	carries     atomic.Pointer[conn] // whose exchange waits on it; nil while nobody's does
-	own         event.Socket         // nc, if it is one
-	poll        waitingPoll
+	home     *upstream
+	reused   bool
+	dialling bool                 // a dial is under way that nobody waits for
+	spoke    bool                 // some head of a reply to the present request has been read
+	parsed   bool                 // the head of one has been parsed, and nothing has been done about it yet
+	carries  atomic.Pointer[conn] // whose exchange waits on it; nil while nobody's does
+	own      event.Socket         // nc, if it is one
+	poll     waitingPoll
 
 	prev, next *upConn // in the list of those in use; guarded by home.mu
 	busy       bool    // it is in that list
@@ -88,19 +85,7 @@ func newUpstream(b *routing.Backend, cfg *Config, loops []*event.Loop) (*upstrea
 	default:
 		return nil, fmt.Errorf("backend %s: URL %q: want http://, https:// or unix:/path", b.ID(), b.URL())
 	}
-	if up.network == "tcp" {
-		up.to = literal(up.addr)
-	}
 	return up, nil
-}
-
-// literal returns the address that a dial goes to; the zero value if that is a name.
-func literal(addr string) netip.AddrPort {
-	to, err := netip.ParseAddrPort(addr)
-	if err != nil || to.Addr().Zone() != "" {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
 }
 
 func withPort(u *url.URL, port string) string {
@@ -120,9 +105,9 @@ func (u *upstream) get(pinned, fresh bool, timeout time.Duration) (*upConn, erro
 	return u.dialled(c, u.dial(c, timeout))
 }
 
-// getNow is get for the event loop: where a connection has to be dialled it has only begun to, or is to be connected with the first
-// that is sent. errMustDial says that a goroutine must get one: a backend's name is to be looked up, or a TLS handshake to be waited
-// for. A new connection is on the loop of near, if that is not nil.
+// getNow is get for the event loop: where a connection has to be dialled it has only begun to. errMustDial says that a
+// goroutine must get one: a backend's name is to be looked up, or a TLS handshake to be waited for. A new connection is on the
+// loop of near, if that is not nil.
 func (u *upstream) getNow(pinned, fresh bool, near *event.Socket) (*upConn, error) {
 	if c := u.reuse(pinned, fresh); c != nil {
 		return c, nil
@@ -130,10 +115,7 @@ func (u *upstream) getNow(pinned, fresh bool, near *event.Socket) (*upConn, erro
 	if u.tls != nil {
 		return nil, errMustDial
 	}
-	c := &upConn{home: u, dialling: true, unconnected: u.network == "tcp"}
-	if c.unconnected {
-		return u.dialled(c, u.prepare(c, near))
-	}
+	c := &upConn{home: u, dialling: true}
 	return u.dialled(c, u.dialNow(c, near))
 }
 

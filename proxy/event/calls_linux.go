@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Accept, connect, NoDelay, CloseFD, ShutdownWrite and localAddr are called for every connection. None can block, so they tell the
-// runtime nothing, as those of package unix do, and ask the kernel for no more than is wanted.
+// Accept, Connect, NoDelay, CloseFD, ShutdownWrite and LocalAddr are called for every connection. None can block, so they tell the runtime
+// nothing, as those of package unix do, and ask the kernel for no more than is wanted.
 
 // Accept accepts from a non-blocking listening socket. The new one is non-blocking too; peer is the zero value for a Unix
 // socket's.
@@ -28,28 +28,23 @@ func Accept(ln int) (fd int, peer netip.AddrPort, err error) {
 	return int(n), addrPort(&sa), nil
 }
 
-// sockaddr is an address of TCP as the kernel takes it: a struct sockaddr_in6, or a sockaddr_in, which is shorter.
-type sockaddr struct {
-	raw  unix.RawSockaddrInet6
-	size uint32
-}
-
-func (a *sockaddr) set(to netip.AddrPort) {
+// Connect begins to connect a non-blocking TCP socket: EINPROGRESS says that it will be writable once that has ended, which
+// SO_ERROR then tells about.
+func Connect(fd int, to netip.AddrPort) error {
 	if to.Addr().Is4() {
-		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(&a.raw))
-		*in = unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: to.Addr().As4()}
-		a.size = uint32(unsafe.Sizeof(*in))
-	} else {
-		a.raw = unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: to.Addr().As16()}
-		a.size = uint32(unsafe.Sizeof(a.raw))
+		sa := unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: to.Addr().As4()}
+		return connect(fd, unsafe.Pointer(&sa), &sa.Port, to.Port(), unsafe.Sizeof(sa))
 	}
-	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&a.raw.Port))[:], to.Port()) // at the same place in both
+	sa := unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: to.Addr().As16()}
+	return connect(fd, unsafe.Pointer(&sa), &sa.Port, to.Port(), unsafe.Sizeof(sa))
 }
 
-// connect begins to connect a non-blocking TCP socket.
-func connect(fd int32, to *sockaddr) unix.Errno {
-	_, _, e := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&to.raw)), uintptr(to.size))
-	return e
+func connect(fd int, sa unsafe.Pointer, raw *uint16, port uint16, size uintptr) error {
+	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(raw))[:], port)
+	if _, _, e := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(sa), size); e != 0 {
+		return e
+	}
+	return nil
 }
 
 // NoDelay has the kernel send small writes at once (TCP_NODELAY).
@@ -70,8 +65,8 @@ func ShutdownWrite(fd int) error {
 	return nil
 }
 
-// localAddr returns a socket's own address; the zero value for a Unix socket's.
-func localAddr(fd int) netip.AddrPort {
+// LocalAddr returns a socket's own address; the zero value for a Unix socket's.
+func LocalAddr(fd int) netip.AddrPort {
 	var sa unix.RawSockaddrAny
 	size := uint32(unsafe.Sizeof(sa))
 	_, _, e := unix.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)))

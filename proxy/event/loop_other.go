@@ -5,7 +5,6 @@ package event
 import (
 	"errors"
 	"log/slog"
-	"net/netip"
 	"time"
 )
 
@@ -31,6 +30,3 @@ func (*Loop) After(time.Duration, func()) (stop func()) { return func() {} }
 
 // Post does nothing.
 func (*Loop) Post(*Socket, []byte, Poster) bool { return false }
-
-// PostDial does nothing.
-func (*Loop) PostDial(*Socket, netip.AddrPort, []byte, Poster) bool { return false }

@@ -1,16 +1,11 @@
 package event
 
-import (
-	"net/netip"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // post is what a loop is to write once all events that it has fetched are served: to many sockets in one system call. It belongs
 // to the loop's goroutine.
 type post struct {
 	letters []letter
-	parts   int // of the ring's room that they take
 	ended   [RingSize]int32
 	closed  bool // no letter is taken
 	all     bool // also what is alone
@@ -19,7 +14,6 @@ type post struct {
 // letter is what one socket is to be sent. The loop uses the socket until then.
 type letter struct {
 	to   *Socket
-	dial netip.AddrPort // where it is to be connected to before; the zero value: it is
 	text []byte
 	by   Poster
 }
@@ -29,23 +23,11 @@ type letter struct {
 // behind p. Post is for the loop's own goroutine. It returns false, and does nothing, if p would be alone, if there is no room for
 // it, if the letters before it are being delivered, or if the kernel has no ring.
 func (l *Loop) Post(s *Socket, p []byte, by Poster) bool {
-	return l.take(letter{to: s, text: p, by: by}, 1)
-}
-
-// PostDial is Post for a socket that has been prepared, and is connected to a TCP address before. What is told is what TryWrite
-// would have returned after Connect, or why that has failed: the kernel may well have connected it when p is written.
-func (l *Loop) PostDial(s *Socket, to netip.AddrPort, p []byte, by Poster) bool {
-	return l.take(letter{to: s, dial: to, text: p, by: by}, 2)
-}
-
-// take takes a letter that is to be sent with the next batch, if it may be; parts is what it takes of the ring's room.
-func (l *Loop) take(m letter, parts int) bool {
-	p := &l.post
-	if l.ring == nil || p.closed || p.parts+parts > RingSize || !l.Company(p.parts) || len(m.text) == 0 || !m.to.enter() {
+	n := len(l.post.letters)
+	if l.ring == nil || l.post.closed || n == RingSize || !l.Company(n) || len(p) == 0 || !s.enter() {
 		return false
 	}
-	p.letters = append(p.letters, m)
-	p.parts += parts
+	l.post.letters = append(l.post.letters, letter{s, p, by})
 	return true
 }
 
@@ -64,29 +46,19 @@ func (l *Loop) deliver() {
 	for i := range p.letters {
 		m := &p.letters[i]
 		m.to.edges.And(^Out)
-		if m.dial.IsValid() {
-			l.ring.PutConnect(int32(m.to.fd), m.dial)
-		}
 		l.ring.Put(int32(m.to.fd), m.text)
 	}
 	l.ring.Submit(&p.ended)
 	p.closed = true
-	ended := p.ended[:]
-	for _, m := range p.letters {
-		var err error
-		if m.dial.IsValid() {
-			err = m.to.connecting(m.dial, unix.Errno(-ended[0]))
-			ended = ended[1:]
-		}
+	for i, m := range p.letters {
 		m.to.leave()
-		n, e := Outcome(ended[0])
-		ended = ended[1:]
-		if e != 0 && err == nil {
-			err = e
+		if e := p.ended[i]; e < 0 {
+			m.by.Posted(l, 0, unix.Errno(-e))
+		} else {
+			m.by.Posted(l, int(e), nil)
 		}
-		m.by.Posted(l, n, err)
 	}
 	p.closed = false
 	clear(p.letters)
-	p.letters, p.parts = p.letters[:0], 0
+	p.letters = p.letters[:0]
 }

@@ -3,7 +3,6 @@ package event
 import (
 	"fmt"
 	"math"
-	"net/netip"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -12,12 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RingSize is how many sends and connects a Ring takes at a time.
+// RingSize is how many sends a Ring takes at a time.
 const RingSize = 64
 
-// Ring sends to several sockets, and connects some, in one system call (io_uring(7)). It is for one goroutine at a time, on whatever
-// thread, and nothing is under way between its calls: what a non-blocking socket does not do at once fails with EAGAIN. A connect
-// that fails so goes on, as after EINPROGRESS.
+// Ring sends to several sockets in one system call (io_uring(7)). It is for one goroutine at a time, on whatever thread, and
+// nothing is under way between its calls: a send that a socket does not take at once fails with EAGAIN.
 type Ring struct {
 	fd      int
 	failed  bool // each send is a call of its own
@@ -29,14 +27,12 @@ type Ring struct {
 	ended   *uint32 // their tail, moved by the kernel
 	results *[2 * RingSize]completion
 	put     [RingSize]note // which also keeps the texts in memory, and where they are: the kernel's addresses are no pointers
-	dials   [RingSize]sockaddr
 }
 
 // note is what has been put.
 type note struct {
 	fd   int32
 	text []byte
-	dial *sockaddr // where it is to be connected to; nil: text is to be sent
 }
 
 // ringParams is struct io_uring_params.
@@ -53,12 +49,12 @@ type ringParams struct {
 	}
 }
 
-// submission is struct io_uring_sqe, as a send and a connect have it.
+// submission is struct io_uring_sqe, as a send has it.
 type submission struct {
 	op       uint8
 	_        [3]uint8
 	fd       int32
-	addrSize uint64
+	_        uint64
 	addr     uint64
 	length   uint32
 	msgFlags uint32
@@ -75,8 +71,7 @@ type completion struct {
 
 // From linux/io_uring.h.
 const (
-	opConnect = 16
-	opSend    = 26
+	opSend = 26
 
 	setupSubmitAll   = 1 << 7 // Linux 5.18: one that fails keeps none behind it from being sent
 	setupCoopTaskrun = 1 << 8 // Linux 5.19
@@ -132,53 +127,40 @@ func (r *Ring) share(p *ringParams) (err error) {
 
 // Put has p, which must stay as it is until then, sent to a socket by Submit. There must be room for it.
 func (r *Ring) Put(fd int32, p []byte) {
-	r.put[r.n] = note{fd: fd, text: p}
+	r.put[r.n] = note{fd, p}
 	r.n++
 }
 
-// PutConnect has Submit connect a socket to a TCP address, before it does what is put later. There must be room for it.
-func (r *Ring) PutConnect(fd int32, to netip.AddrPort) {
-	dial := &r.dials[r.n]
-	dial.set(to)
-	r.put[r.n] = note{fd: fd, dial: dial}
-	r.n++
-}
+// unsent is no outcome of a send.
+const unsent = math.MinInt32
 
-// undone is no outcome of anything.
-const undone = math.MinInt32
-
-// Submit does all that has been put, and tells how each part of it has ended: how much a socket has taken, or the error, negative,
-// as system calls return it. What is alone goes by a call of its own, and so does what is left of a ring that fails.
+// Submit sends all that has been put, and tells how each send has ended: how much the socket has taken, or its error,
+// negative, as system calls return it. One alone goes by a call of its own, and so do those of a ring that fails.
 func (r *Ring) Submit(ended *[RingSize]int32) {
 	put := r.put[:r.n]
 	r.n = 0
 	for i := range put {
-		ended[i] = undone
+		ended[i] = unsent
 	}
 	if len(put) > 1 && !r.failed {
 		r.failed = r.submit(put, ended) != nil
 	}
 	for i, m := range put {
-		if e := ended[i]; e == undone || e == -int32(unix.EINTR) {
-			ended[i] = m.do()
+		if e := ended[i]; e == unsent || e == -int32(unix.EINTR) {
+			ended[i] = send(m.fd, m.text)
 		}
 	}
 	clear(put)
 }
 
-// Outcome is what a send has returned of which a Ring tells so.
-func Outcome(ended int32) (n int, err unix.Errno) {
-	if ended < 0 {
-		return 0, unix.Errno(-ended)
-	}
-	return int(ended), 0
-}
-
-// submit says nothing to the runtime, since nothing of it can block. What is not told when it fails has not been done.
+// submit says nothing to the runtime, since none of the sends can block. What is not told when it fails has not been sent.
 func (r *Ring) submit(put []note, ended *[RingSize]int32) error {
 	tail := atomic.LoadUint32(r.tail)
 	for i, m := range put {
-		r.entries[(tail+uint32(i))%RingSize] = m.submission(i)
+		r.entries[(tail+uint32(i))%RingSize] = submission{
+			op: opSend, fd: m.fd, addr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(m.text)))), length: uint32(len(m.text)),
+			msgFlags: sendFlags, place: uint64(i),
+		}
 	}
 	submit, left := len(put), len(put)
 	atomic.AddUint32(r.tail, uint32(submit))
@@ -199,26 +181,6 @@ func (r *Ring) submit(put []note, ended *[RingSize]int32) error {
 		atomic.StoreUint32(r.head, head)
 	}
 	return nil
-}
-
-func (m *note) submission(i int) submission {
-	if m.dial != nil {
-		return submission{
-			op: opConnect, fd: m.fd, addr: uint64(uintptr(unsafe.Pointer(&m.dial.raw))), addrSize: uint64(m.dial.size), place: uint64(i),
-		}
-	}
-	return submission{
-		op: opSend, fd: m.fd, addr: uint64(uintptr(unsafe.Pointer(unsafe.SliceData(m.text)))), length: uint32(len(m.text)),
-		msgFlags: sendFlags, place: uint64(i),
-	}
-}
-
-// do does it by a call of its own.
-func (m *note) do() int32 {
-	if m.dial != nil {
-		return -int32(connect(m.fd, m.dial))
-	}
-	return send(m.fd, m.text)
 }
 
 const sendFlags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL

@@ -50,21 +50,18 @@ type waiter struct {
 // NewSocket registers fd, a non-blocking socket that is connected or about to be, and takes it over; it is closed if that
 // fails. owner may have been told of an edge before NewSocket returns.
 func NewSocket(l *Loop, fd int, s *Socket, owner Owner) error {
-	Prepare(l, fd, s, owner)
-	err := s.register()
-	if err != nil {
-		s.Close()
-	}
-	return err
-}
-
-// register has the loop tell of edges.
-func (s *Socket) register() error {
+	s.loop, s.fd, s.owner = l, fd, owner
+	s.token = l.Enter(s)
 	err := error(net.ErrClosed)
-	s.loop.WhileOpen(func() {
-		err = s.loop.Control(unix.EPOLL_CTL_ADD, s.fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|EdgeTriggered, s.token)
+	l.WhileOpen(func() {
+		err = l.Control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|EdgeTriggered, s.token)
 	})
-	return os.NewSyscallError("epoll_ctl", err)
+	if err != nil {
+		l.Leave(s.token)
+		unix.Close(fd)
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	return nil
 }
 
 // Ready implements Handler.

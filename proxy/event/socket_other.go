@@ -5,7 +5,6 @@ package event
 import (
 	"errors"
 	"net"
-	"net/netip"
 )
 
 // The edges of a Socket.
@@ -43,6 +42,3 @@ func (*Socket) SetLinger(int) error { return errors.ErrUnsupported }
 
 // Err fails.
 func (*Socket) Err() error { return errors.ErrUnsupported }
-
-// Connect fails.
-func (*Socket) Connect(netip.AddrPort) error { return errors.ErrUnsupported }

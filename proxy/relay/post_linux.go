@@ -1,6 +1,10 @@
 package relay
 
-import "github.com/holdfast-proxy/holdfast/proxy/event"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-proxy/holdfast/proxy/event"
+)
 
 // postSize is how much a side may have had at one reading for it to be posted, and paperSize what is posted at a time.
 const (
@@ -89,8 +93,16 @@ func (l *loop) conclude(m letter, ended int32) {
 		t.shutDown()
 	})
 	t.posted = false
-	m.to.keep(m.text, m.to.wrote(event.Outcome(ended)))
+	m.to.keep(m.text, m.to.wrote(outcome(ended)))
 	if t.conclude() {
 		l.over = append(l.over, t)
 	}
+}
+
+// outcome is what send would have returned.
+func outcome(ended int32) (n int, err unix.Errno) {
+	if ended < 0 {
+		return 0, unix.Errno(-ended)
+	}
+	return int(ended), 0
 }
