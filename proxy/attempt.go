@@ -247,7 +247,7 @@ func (x *exchange) awaitReply() error {
 			return nil
 		case interim == maxInterim:
 			return errInterim
-		case res.Status != 100 && x.req.Minor == 1:
+		case res.Status != 100 && !x.old:
 			if err := x.passInterim(); err != nil {
 				return err
 			}
@@ -273,7 +273,7 @@ func (x *exchange) readReplyHead() error {
 		up.parsed = false
 		return nil
 	}
-	up.borrowFields()
+	up.borrowHead()
 	for seen := 0; ; {
 		n, bad := up.res.Parse(up.buffered(), seen, x.head, x.c.p.cfg.heads)
 		if bad != nil {
@@ -333,7 +333,7 @@ func (x *exchange) passInterim() error {
 // observe tells the health checker how an attempt ended, unless that was our own doing or the client's.
 func (x *exchange) observe(err error) {
 	if tell := x.c.p.cfg.OnOutcome; tell != nil && !x.c.left() && (err == nil || blamesBackend(err)) {
-		tell(x.decision.Backend, x.outcome(err), x.from.client)
+		tell(x.decision.Backend, x.outcome(err), x.client)
 	}
 }
 

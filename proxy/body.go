@@ -57,7 +57,7 @@ func (x *exchange) holdBody() error {
 			return err
 		}
 		n := int64(len(data))
-		if x.heldSize+n > maxHeldBody || time.Since(began) > x.c.p.cfg.BodyTimeout || !x.c.p.heldBodies.take(x.from.client, n) {
+		if x.heldSize+n > maxHeldBody || time.Since(began) > x.c.p.cfg.BodyTimeout || !x.c.p.heldBodies.take(x.client, n) {
 			x.closing, x.c.linger = true, true
 			return routing.ErrUnknownSession
 		}
@@ -77,7 +77,6 @@ func (x *exchange) serialise() {
 		room += int(n)
 	}
 	x.wire = x.appendRequest(takeBuffer(room)[:0])
-	x.forgetFields()
 	x.c.consume(x.headLen)
 	x.headLen = 0
 }

@@ -200,10 +200,12 @@ func (c *conn) park(x *exchange) bool {
 	if up.dialling {
 		awaited = event.Out
 	}
-	c.x, c.stage = x, x.next
+	patience := x.patience()
+	x.slim()
+	c.x = x
 	loop := c.onLoop
 	c.onLoop = false
-	c.schedule(x.patience())
+	c.schedule(patience)
 	up.carries.Store(c)
 	c.state.Store(parked)
 	if (up.own.Edges()&awaited != 0 || up.aborted.Load()) && c.claim(parked) {
@@ -215,9 +217,12 @@ func (c *conn) park(x *exchange) bool {
 
 // unpark returns the exchange that was parked and its next stage.
 func (c *conn) unpark() (*exchange, stage) {
-	x, do := c.x, c.stage
-	c.x, c.stage = nil, nil
-	return x, do
+	x := c.x
+	c.x = nil
+	if x.draft == nil {
+		x.draft = takeDraft()
+	}
+	return x, x.next
 }
 
 // rest leaves the connection to whoever is told first of its next request, or of its TLS handshake. It returns false, or true
@@ -378,7 +383,7 @@ func (x *exchange) replyIsThere() (bool, error) {
 	if err := up.fillNow(); err != nil {
 		return false, err
 	}
-	up.borrowFields()
+	up.borrowHead()
 	n, bad := up.res.Parse(up.buffered(), 0, x.head, x.c.p.cfg.heads)
 	if bad != nil || n == 0 || up.res.Status < 200 && (up.res.Status != http.StatusSwitchingProtocols || !x.upgrade) {
 		return false, nil

@@ -37,7 +37,6 @@ type conn struct {
 
 	state     atomic.Int32 // who has the connection
 	x         *exchange    // while parked
-	stage     stage        // while parked: what x does next
 	due       atomic.Int64 // when, by p.now, waiting has taken too long
 	scheduled atomic.Int64 // when Due is called
 	timer     event.Timer

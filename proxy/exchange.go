@@ -3,65 +3,37 @@ package proxy
 import (
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/holdfast-proxy/holdfast/proxy/event"
-	"github.com/holdfast-proxy/holdfast/proxy/http1"
 	"github.com/holdfast-proxy/holdfast/routing"
 )
 
 // exchange is one request and its reply: admitted, placed, carried, settled. It is lent to a connection for as long
 // as that takes.
-//
-// The head's fields in req alias the client's buffer. collect serialises them into wire, as the backend is to see
-// them, and consumes them; afterwards only what facts has copied may be read of them.
 type exchange struct {
-	c       *conn
-	req     http1.Request
-	lent    *fieldList // for the fields of req, until serialise has made use of them
-	headLen int        // of req, at the start of the client's buffer
+	*draft // nil while a reply is waited for, and nothing but that
+	c      *conn
 	facts
 
-	decision  routing.Decision
-	holds     bool               // decision holds a place that end gives back
-	tried     []*routing.Backend // those that could not be dialled
-	firstDial time.Time          // when dialling the first of them began
+	decision routing.Decision
+	up       *upConn
+	access   *access     // nil without an access log
+	next     stage       // what is to be done next
+	on       *event.Loop // whose goroutine has the present stage; nil: one that was lent to it
 
-	seeking  bool    // its session is searched for
-	search   *search // that it is a member of; nil: its backend is known
-	opening  bool    // it waits at the gate for the search
-	asking   bool    // it asks a backend about the session
-	proved   bool    // it has found the session's owner
-	presumed bool    // the backend it is at has been silent, and is presumed to own the session
-	kept     answer  // what an upgrade gets if no backend takes it
-	heldSize int64   // bytes of wire that count against the bound on held bodies
-
-	wire   []byte  // the request as the backend sees it, up to the part of its body that is streamed
-	upload *upload // the streaming of the rest of the body; nil: wire is all there is
-
-	up      *upConn
-	early   bool // the reply has come before the request was sent whole
-	retried bool // the one attempt after a reused connection's death has been made
-
-	access  access
-	left    leaving // to whom the last stage has left it
-	next    stage   // what is to be done then
-	guest   *guest  // what next waits for, if that is a place
-	failure error   // what next is about, if that is a failure
-	said    said    // what next is about, if that is something said at once
-
-	on *event.Loop // whose goroutine has the present stage; nil: one that was lent to it
-
-	answered bool // some of the reply has been written, or is what the loop sends next
-	closing  bool // the client's connection ends with this exchange
+	left     leaving // to whom the last stage has left it
+	holds    bool    // decision holds a place that end gives back
+	early    bool    // the reply has come before the request was sent whole
+	retried  bool    // the one attempt after a reused connection's death has been made
+	answered bool    // some of the reply has been written, or is what the loop sends next
+	closing  bool    // the client's connection ends with this exchange
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
 func newExchange(c *conn) *exchange {
 	x := exchanges.Get().(*exchange)
-	x.c = c
-	x.lent = lend(&x.req.Fields)
+	x.c, x.draft, x.query = c, takeDraft(), &noQuery
 	c.p.busy.Add(1)
 	return x
 }
@@ -69,7 +41,7 @@ func newExchange(c *conn) *exchange {
 // end gives back all that the exchange was lent.
 func (x *exchange) end() {
 	x.dropUpstream()
-	if x.closing && x.req.KeepAlive {
+	if x.closing && x.keepAlive {
 		x.c.linger = true // the client did not ask for it, and may have sent its next request
 	}
 	if x.holds {
@@ -79,18 +51,11 @@ func (x *exchange) end() {
 		x.decision.Hold.Release()
 	}
 	x.logRequest()
-	x.forgetFields()
 	x.releaseWire()
+	giveDraft(x.draft)
 	x.c.p.busy.Add(-1)
-	clear(x.tried)
-	*x = exchange{req: x.req, facts: facts{origin: x.origin[:0]}, tried: x.tried[:0], access: access{path: x.access.path}}
+	*x = exchange{facts: facts{origin: x.origin[:0]}}
 	exchanges.Put(x)
-}
-
-// forgetFields gives back the array of the request's fields.
-func (x *exchange) forgetFields() {
-	x.lent.reclaim(&x.req.Fields)
-	x.lent = nil
 }
 
 // run carries one request from its parsed head to the last byte of its reply; true says that the connection can take

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/holdfast-proxy/holdfast/proxy/http1"
@@ -10,31 +11,35 @@ import (
 
 // facts are what this proxy decides on, read once from a request's head; they outlive the head's bytes.
 type facts struct {
-	from  forwarding     // its chain, proto and host alias the head
-	query engineio.Query // zero unless the request is Engine.IO's
+	client netip.Addr      // whom it comes from, past trusted proxies
+	query  *engineio.Query // the connection's, or noQuery
+	method string          // GET, POST, HEAD or OPTIONS, "" for any other
+	origin []byte          // for the CORS fields of a refusal; a copy
 
-	upgrade    bool   // it asks for a WebSocket
-	leaves     bool   // it is a session's last: its body ends with a close packet
-	opens      bool   // it opens a session: Engine.IO without a sid, other than a preflight
-	head       bool   // HEAD: the reply has no body
-	method     string // GET, POST, HEAD or OPTIONS, "" for any other
-	safe       bool   // by its method: GET, HEAD or OPTIONS
-	takesClose bool   // the client understands the close packet as an end that it may return from
-	origin     []byte // for the CORS fields of a refusal; a copy
-	cookie     string // the affinity cookie's value
-	key        string // the affinity key's value
+	old        bool // HTTP/1.0
+	keepAlive  bool // the client wants to send another request on the connection
+	upgrade    bool // it asks for a WebSocket
+	leaves     bool // it is a session's last: its body ends with a close packet
+	opens      bool // it opens a session: Engine.IO without a sid, other than a preflight
+	head       bool // HEAD: the reply has no body
+	safe       bool // by its method: GET, HEAD or OPTIONS
+	takesClose bool // the client understands the close packet as an end that it may return from
 }
+
+// noQuery is the query of a request that is not Engine.IO's. It is never written.
+var noQuery engineio.Query
 
 // identify reads the facts of the request's head and refuses what cannot be told apart safely.
 func (x *exchange) identify() *http1.Error {
 	cfg := &x.c.p.cfg
 	x.noteRequest()
 	x.from = forwardedFrom(x.c.peer, x.req.Fields, cfg.trusts)
+	x.client = x.from.client
 	x.method = methodName(x.req.Method)
 	x.head = x.method == "HEAD"
 	x.safe = x.method == "GET" || x.head || x.method == "OPTIONS"
 	x.upgrade = x.req.Upgrade
-	x.closing = !x.req.KeepAlive
+	x.noteVersion()
 	for i := range x.req.Fields {
 		x.noteField(&x.req.Fields[i])
 	}
@@ -45,6 +50,12 @@ func (x *exchange) identify() *http1.Error {
 		x.key, _ = engineio.Param(x.req.Target, cfg.KeyQuery)
 	}
 	return x.identifySession()
+}
+
+// noteVersion reads what the client's version of HTTP, and its Connection field, say of the connection.
+func (x *exchange) noteVersion() {
+	x.old, x.keepAlive = x.req.Minor == 0, x.req.KeepAlive
+	x.closing = !x.keepAlive
 }
 
 func (x *exchange) noteField(f *http1.Field) {
@@ -74,20 +85,20 @@ func fieldValue(fields []http1.Field, name string) string {
 // identifySession reads the query. A sid that could be read in two ways is refused, but only on Engine.IO's own
 // requests: an application's other pages may call their parameters what they like.
 func (x *exchange) identifySession() *http1.Error {
-	err := x.c.query.Parse(x.req.Target)
-	x.query = x.c.query
-	engineIO := x.query.HasEIO
+	q := &x.c.query
+	err := q.Parse(x.req.Target)
+	engineIO := q.HasEIO
 	if paths := x.c.p.cfg.EngineIOPaths; len(paths) > 0 {
 		engineIO = hasAnyPrefix(x.req.Target, paths)
 	}
 	if !engineIO {
-		x.query = engineio.Query{}
 		return nil
 	}
+	x.query = q
 	if err != nil {
 		return &http1.Error{Status: 400, Line: err.Error(), Close: !x.req.Body.Done()}
 	}
-	x.opens = x.query.SID == "" && x.method == "GET" && (x.query.HasEIO || x.query.Transport != "")
+	x.opens = q.SID == "" && x.method == "GET" && (q.HasEIO || q.Transport != "")
 	return nil
 }
 
@@ -119,7 +130,7 @@ func (x *exchange) routingRequest() routing.Request {
 		EIO:      x.query.EIO,
 		Cookie:   x.cookie,
 		Key:      x.key,
-		ClientIP: x.from.client,
+		ClientIP: x.client,
 		Passive:  x.safe && x.method != "GET",
 		Opens:    x.opens,
 		Upgrade:  x.upgrade,

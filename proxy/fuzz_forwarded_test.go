@@ -30,7 +30,7 @@ func FuzzForwarded(f *testing.F) {
 		f.Add(lines, false)
 	}
 	f.Fuzz(func(t *testing.T, lines string, trusted bool) {
-		x := &exchange{c: &conn{p: &Proxy{cfg: fuzzConfig}, peer: strangePeer}}
+		x := &exchange{draft: new(draft), facts: facts{query: &noQuery}, c: &conn{p: &Proxy{cfg: fuzzConfig}, peer: strangePeer}}
 		if trusted {
 			x.c.peer = trustedPeer
 		}

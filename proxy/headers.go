@@ -121,7 +121,7 @@ func (x *exchange) appendConnection(dst []byte) []byte {
 	switch {
 	case x.closing:
 		return append(dst, "Connection: close\r\n"...)
-	case x.req.Minor == 0:
+	case x.old:
 		return append(dst, "Connection: keep-alive\r\n"...)
 	}
 	return dst

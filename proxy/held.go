@@ -51,7 +51,7 @@ func (x *exchange) releaseWire() {
 	giveBuffer(x.wire)
 	x.wire = nil
 	if x.heldSize > 0 {
-		x.c.p.heldBodies.give(x.from.client, x.heldSize)
+		x.c.p.heldBodies.give(x.client, x.heldSize)
 		x.heldSize = 0
 	}
 }

@@ -67,12 +67,12 @@ func (x *exchange) refuse(err error) bool {
 // body, a page of another origin sees the status, and who wants to leave may.
 func (x *exchange) refuseHead(err error) bool {
 	if x.c.p.cfg.AccessLog {
-		x.access.began = time.Now()
+		x.access = &access{began: time.Now()}
 	}
 	if bad, ok := err.(*http1.Error); ok && bad != errSlowHead {
 		x.head = string(x.req.Method) == "HEAD"
 		x.origin = append(x.origin[:0], x.req.Value(http1.Origin)...)
-		x.closing = !x.req.KeepAlive
+		x.noteVersion()
 	}
 	return x.refuse(err)
 }
@@ -120,14 +120,14 @@ func (x *exchange) cutOff(err error) bool {
 
 // closePoll answers a poll with its session's end.
 func (x *exchange) closePoll() bool {
-	contentType, body := engineio.ClosePacket(x.query)
+	contentType, body := engineio.ClosePacket(*x.query)
 	return x.reply(answer{http.StatusOK, contentType, body})
 }
 
 // markCut has a reply that could not be finished end in an RST where its end is otherwise the connection's: it must not
 // look whole (RFC 9112 section 8).
 func (x *exchange) markCut() {
-	if socket, ok := x.c.nc.(interface{ SetLinger(int) error }); ok && x.req.Minor == 0 {
+	if socket, ok := x.c.nc.(interface{ SetLinger(int) error }); ok && x.old {
 		x.c.watch.Stop()
 		socket.SetLinger(0)
 		x.c.nc.Close()
@@ -171,7 +171,7 @@ func (x *exchange) owned() bool {
 
 // reply sends an answer of our own and says whether the connection can take another request.
 func (x *exchange) reply(a answer) bool {
-	x.access.status = a.status
+	x.noteStatus(a.status)
 	if !x.bodyRead() {
 		x.closing, x.c.linger = true, true
 	}

@@ -62,7 +62,7 @@ func (x *exchange) finishReply(out outlet, held []byte) bool {
 // settle decides whether the client's connection ends with this reply.
 func (x *exchange) settle() {
 	res := &x.up.res
-	x.access.status = res.Status
+	x.noteStatus(res.Status)
 	if x.c.p.draining.Load() || x.untilClose() || x.upgrade {
 		x.closing = true
 	}
@@ -81,9 +81,9 @@ func (x *exchange) ofUnknownLength() bool {
 }
 
 // chunks says that the client gets the body in chunks; an HTTP/1.0 client cannot (RFC 9112 section 7.1).
-func (x *exchange) chunks() bool { return x.ofUnknownLength() && x.req.Minor > 0 }
+func (x *exchange) chunks() bool { return x.ofUnknownLength() && !x.old }
 
-func (x *exchange) untilClose() bool { return x.ofUnknownLength() && x.req.Minor == 0 }
+func (x *exchange) untilClose() bool { return x.ofUnknownLength() && x.old }
 
 // pipe streams the body that is left. What has come is passed on before more is waited for, so that the parts of an
 // event stream arrive when they are sent.

@@ -97,7 +97,9 @@ func (x *exchange) wait() (routing.Decision, error) {
 	gone, stop := x.c.watchLeaving()
 	defer stop()
 	d, err := x.c.p.room.wait(g, gone)
-	x.access.waited += time.Since(g.since)
+	if x.access != nil {
+		x.access.waited += time.Since(g.since)
+	}
 	return d, err
 }
 

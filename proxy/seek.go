@@ -79,12 +79,12 @@ func (x *exchange) openSearch(s *search) {
 		return
 	}
 	x.opening = true
-	passed := p.seekGate.enter(x.from.client, x.c.watchLeaving)
+	passed := p.seekGate.enter(x.client, x.c.watchLeaving)
 	x.opening = false
 	switch {
 	case passed:
 		p.stats.searches.Add(1)
-		client := x.from.client
+		client := x.client
 		s.admit(p.cfg.Pool.Snapshot().SeekOrder(nil, x.routingRequest()), func(how finding) { p.seekGate.leave(client, how) })
 	case x.c.left():
 		s.passOn()

@@ -31,7 +31,8 @@ func (x *exchange) switched() bool {
 	if err != nil && !isAgain(err) {
 		return x.fail(&clientError{err})
 	}
-	x.answered, x.access.status = true, http.StatusSwitchingProtocols
+	x.answered = true
+	x.noteStatus(http.StatusSwitchingProtocols)
 	if !x.c.handOver() {
 		return false
 	}

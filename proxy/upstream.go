@@ -59,13 +59,22 @@ type upConn struct {
 	prev, next *upConn // in the list of those in use; guarded by home.mu
 	busy       bool    // it is in that list
 
-	idleFrom time.Time
+	idleFrom time.Duration // since began
 	keepFor  time.Duration // how long it may lie idle, from the backend's Keep-Alive
 
-	res     http1.Response
-	lent    *fieldList // for the fields of res; nil while no reply is there
-	headLen int        // of res, at the start of the buffer
+	*replyHead // nil while no reply is there
 }
+
+// replyHead is the head of a reply.
+type replyHead struct {
+	res     http1.Response
+	headLen int // at the start of the buffer
+}
+
+var replyHeads = sync.Pool{New: func() any { return new(replyHead) }}
+
+// began is where the clock of idle connections begins.
+var began = time.Now()
 
 func newUpstream(b *routing.Backend, cfg *Config, loops []*event.Loop) (*upstream, error) {
 	u, err := url.Parse(b.URL())
@@ -181,7 +190,7 @@ func (u *upstream) pop(pinned bool) *upConn {
 		return nil
 	}
 	c := u.idle[last]
-	if time.Since(c.idleFrom) >= c.life(pinned) {
+	if time.Since(began)-c.idleFrom >= c.life(pinned) {
 		return nil
 	}
 	u.idle[last] = nil
@@ -253,12 +262,12 @@ func (c *upConn) abort() {
 // put takes back a connection whose exchange has ended exactly where its reply said.
 func (u *upstream) put(c *upConn) {
 	c.release()
-	c.returnFields()
+	c.returnHead()
 	u.mu.Lock()
 	u.unlend(c)
 	keep := len(u.idle) < idlePerBackend && c.keepFor > 0 && !c.aborted.Load() && u.backend.State() < routing.Down
 	if keep {
-		c.idleFrom = time.Now()
+		c.idleFrom = time.Since(began)
 		u.idle = append(u.idle, c)
 	}
 	u.mu.Unlock()
@@ -267,16 +276,18 @@ func (u *upstream) put(c *upConn) {
 	}
 }
 
-// borrowFields gets an array for the fields of a reply, until put or forget.
-func (c *upConn) borrowFields() {
-	if c.lent == nil {
-		c.lent = lend(&c.res.Fields)
+// borrowHead gets what a reply's head is parsed into, until put or forget.
+func (c *upConn) borrowHead() {
+	if c.replyHead == nil {
+		c.replyHead = replyHeads.Get().(*replyHead)
 	}
 }
 
-func (c *upConn) returnFields() {
-	c.lent.reclaim(&c.res.Fields)
-	c.lent = nil
+func (c *upConn) returnHead() {
+	if c.replyHead != nil {
+		replyHeads.Put(c.replyHead)
+		c.replyHead = nil
+	}
 }
 
 // drop closes a connection that must not be used again.
@@ -287,7 +298,7 @@ func (u *upstream) drop(c *upConn) {
 
 // forget takes a connection out of the books; somebody else owns it now.
 func (u *upstream) forget(c *upConn) {
-	c.returnFields()
+	c.returnHead()
 	u.mu.Lock()
 	u.unlend(c)
 	u.mu.Unlock()
@@ -299,7 +310,7 @@ func (u *upstream) sweep(now time.Time) {
 	var old []*upConn
 	keep := u.idle[:0]
 	for _, c := range u.idle {
-		if now.IsZero() || now.Sub(c.idleFrom) >= c.keepFor {
+		if now.IsZero() || now.Sub(began)-c.idleFrom >= c.keepFor {
 			old = append(old, c)
 		} else {
 			keep = append(keep, c)
