@@ -223,7 +223,9 @@ func (h *holdfast) run(ctx context.Context, stop func()) error {
 		}
 		e.answering.Go(func() { e.serveAdmin(questions) })
 	}
-	return h.end(ctx, stop, e, h.accept(ctx, &work, e, before))
+	failed := h.accept(ctx, &work, e, before)
+	defer beThrifty(h.proxy.After, debug.FreeOSMemory)()
+	return h.end(ctx, stop, e, failed)
 }
 
 // accept lets clients in, and returns where it is told when that fails.
