@@ -19,9 +19,7 @@ import (
 type conn struct {
 	p *Proxy
 	stream
-	peer    netip.Addr // the other end, as the socket or a trusted PROXY header says
-	counted netip.Addr // what perIP has counted it under
-	secure  bool       // came by TLS
+	peer netip.Addr // the other end, as the socket or a trusted PROXY header says
 
 	up    *upConn      // what to abort when the client leaves; written only while the watch is not armed
 	watch *relay.Watch // tells that it has left
@@ -30,6 +28,8 @@ type conn struct {
 	leaving chan struct{} // closed then; nil while nobody waits for it
 
 	query     engineio.Query // the last request's: a session's requests on one connection share its strings
+	secure    bool           // came by TLS
+	counted   bool           // by perIP
 	unopened  bool           // what open reads has not begun to come
 	more      bool           // behind what is unsent, the connection can take another request
 	linger    bool           // bytes of the client may be unread: a plain close would destroy our last reply
@@ -197,7 +197,7 @@ func (c *conn) finish() {
 	if c.tunnelled {
 		return
 	}
-	defer c.p.uncount(c.counted)
+	defer c.p.uncount(c.countedAs())
 	defer c.close()
 	if c.linger {
 		c.resume()

@@ -11,21 +11,28 @@ type perIP struct {
 	count map[netip.Addr]int
 }
 
-// enter counts c under the address that it notes in it, or turns it away. Proxies that are trusted speak for many clients
+// enter counts c, or turns it away. Proxies that are trusted speak for many clients
 // and are not counted, nor are peers without an address.
 func (n *perIP) enter(c *conn) bool {
 	limit := c.p.cfg.MaxConnectionsPerIP
 	if limit == 0 || !c.peer.IsValid() || c.p.cfg.trusts(c.peer) {
 		return true
 	}
-	client := network(c.peer)
-	if n.add(client, limit) {
-		c.counted = client
+	if n.add(network(c.peer), limit) {
+		c.counted = true
 		return true
 	}
 	x := exchange{closing: true}
 	c.linger = c.write(x.appendAnswer(nil, tooMany), c.p.cfg.BodyTimeout) == nil
 	return false
+}
+
+// countedAs is the address that perIP has counted c under; the zero value if it has not.
+func (c *conn) countedAs() netip.Addr {
+	if !c.counted {
+		return netip.Addr{}
+	}
+	return network(c.peer)
 }
 
 func (n *perIP) add(client netip.Addr, limit int) bool {

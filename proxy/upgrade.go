@@ -41,7 +41,7 @@ func (x *exchange) switched() bool {
 	x.up, x.holds = nil, false
 	up.home.forget(up)
 	up.nc.SetDeadline(time.Time{})
-	p, counted, logEnd := c.p, c.counted, x.tunnelLogger()
+	p, counted, logEnd := c.p, c.countedAs(), x.tunnelLogger()
 	done := func(s relay.Stats) {
 		hold.Release()
 		p.uncount(counted)
