@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-proxy/holdfast/proxy/event"
-	"github.com/holdfast-proxy/holdfast/proxy/relay"
 )
 
 // acceptedSocket is a socket that the runtime's poller does not know; the event loop serves it.
@@ -176,7 +175,7 @@ func acceptOnce(ln int) (acceptedSocket, error) {
 func (s acceptedSocket) newConn(p *Proxy) *conn {
 	c := &conn{p: p, peer: s.peer}
 	c.init(&c.own)
-	c.watch = relay.NewWatch(c.hangup)
+	c.watch.ToldBy(c)
 	c.scheduled.Store(never)
 	return c
 }

@@ -21,9 +21,9 @@ type conn struct {
 	stream
 	peer netip.Addr // the other end, as the socket or a trusted PROXY header says
 
-	up    *upConn      // what to abort when the client leaves; written only while the watch is not armed
-	watch *relay.Watch // tells that it has left
-	gone  atomic.Bool  // it has
+	up    *upConn     // what to abort when the client leaves; written only while the watch is not armed
+	watch relay.Watch // tells that it has left
+	gone  atomic.Bool // it has
 
 	leaving chan struct{} // closed then; nil while nobody waits for it
 
@@ -60,9 +60,8 @@ func (c *conn) serve() {
 		c.end()
 		return
 	}
-	if c.watch == nil {
-		var err error
-		if c.watch, err = c.p.relay.Watch(c.nc, c.hangup); err != nil {
+	if !c.onSocket() {
+		if err := c.p.relay.Watch(&c.watch, c.nc, c); err != nil {
 			c.p.log.Error("client connection not watched", "err", err)
 			c.end()
 			return
@@ -115,8 +114,8 @@ func (c *conn) readHead(req *http1.Request) (n int, err error) {
 	}
 }
 
-// hangup is called by the watch when the client's FIN or RST has come while a backend is waited for.
-func (c *conn) hangup() {
+// PeerLeft implements relay.Watcher: the client's FIN or RST has come while a backend is waited for.
+func (c *conn) PeerLeft() {
 	c.gone.Store(true)
 	if c.up != nil {
 		c.up.abort()
@@ -191,9 +190,7 @@ func (c *conn) endResting() {
 // finish closes the connection, unless it is the relay's by now.
 func (c *conn) finish() {
 	c.p.wheel.Remove(&c.timer)
-	if c.watch != nil {
-		c.watch.Stop()
-	}
+	c.watch.Stop()
 	if c.tunnelled {
 		return
 	}

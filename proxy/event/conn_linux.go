@@ -13,7 +13,7 @@ import (
 // Read implements net.Conn.
 func (s *Socket) Read(p []byte) (int, error) {
 	for {
-		if _, err := s.reader.left(); err != nil {
+		if _, err := s.left(In); err != nil {
 			return 0, err
 		}
 		n, err := s.TryRead(p)
@@ -29,7 +29,7 @@ func (s *Socket) Read(p []byte) (int, error) {
 // Write implements net.Conn.
 func (s *Socket) Write(p []byte) (n int, err error) {
 	for n < len(p) {
-		if _, err := s.writer.left(); err != nil {
+		if _, err := s.left(Out); err != nil {
 			return n, err
 		}
 		m, err := s.TryWrite(p[n:])
@@ -50,13 +50,13 @@ func (s *Socket) CloseWrite() error {
 		return net.ErrClosed
 	}
 	defer s.leave()
-	return os.NewSyscallError("shutdown", ShutdownWrite(s.fd))
+	return os.NewSyscallError("shutdown", ShutdownWrite(int(s.fd)))
 }
 
 // KeepAlive has the kernel probe a silent peer so often.
 func (s *Socket) KeepAlive(every time.Duration) {
 	if s.enter() {
-		KeepAlive(s.fd, every)
+		KeepAlive(int(s.fd), every)
 		s.leave()
 	}
 }
@@ -67,25 +67,24 @@ func (s *Socket) SetLinger(seconds int) error {
 		return net.ErrClosed
 	}
 	defer s.leave()
-	return os.NewSyscallError("setsockopt", unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: int32(seconds)}))
+	return os.NewSyscallError("setsockopt", unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: int32(seconds)}))
 }
 
 // SetDeadline implements net.Conn.
 func (s *Socket) SetDeadline(t time.Time) error {
-	s.reader.set(t)
-	s.writer.set(t)
+	s.setDeadlines(In|Out, t)
 	return nil
 }
 
 // SetReadDeadline implements net.Conn.
 func (s *Socket) SetReadDeadline(t time.Time) error {
-	s.reader.set(t)
+	s.setDeadlines(In, t)
 	return nil
 }
 
 // SetWriteDeadline implements net.Conn.
 func (s *Socket) SetWriteDeadline(t time.Time) error {
-	s.writer.set(t)
+	s.setDeadlines(Out, t)
 	return nil
 }
 
@@ -100,7 +99,7 @@ func (s *Socket) name(ask func(int) (unix.Sockaddr, error)) net.Addr {
 		return &net.TCPAddr{}
 	}
 	defer s.leave()
-	sa, err := ask(s.fd)
+	sa, err := ask(int(s.fd))
 	if err != nil {
 		return &net.TCPAddr{}
 	}

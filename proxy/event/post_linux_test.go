@@ -40,11 +40,11 @@ func TestWhatIsPostedIsSentTogether(t *testing.T) {
 		t.Fatal("a letter was not taken")
 	}
 	b.Close()
-	if !isOpen(b.fd) {
+	if !isOpen(int(b.fd)) {
 		t.Error("a socket's number was let go of before its letter was sent")
 	}
 	g.deliver()
-	if isOpen(b.fd) {
+	if isOpen(int(b.fd)) {
 		t.Error("a socket that was closed is open behind its letter")
 	}
 	if toA.n != 3 || toA.err != nil || toB.n != 6 || toB.err != nil {

@@ -29,17 +29,19 @@ type Socket struct {
 	loop  *Loop
 	owner Owner // told of edges
 	token Token
-	fd    int
+	waits atomic.Pointer[waits]
+	fd    int32
 	edges atomic.Uint32
 	users atomic.Int32 // calls under way, times two, plus one once closed, or plus taken
-
-	reader, writer waiter
 }
 
 // Owner is told, on the loop's goroutine, of each edge of its socket. It must not block.
 type Owner interface {
 	Edge(s *Socket, edges uint32)
 }
+
+// waits is what goroutines need that wait on a socket. One that only its loop has to do with has none.
+type waits struct{ reader, writer waiter }
 
 // waiter is the place of the one goroutine that waits for an edge.
 type waiter struct {
@@ -50,7 +52,7 @@ type waiter struct {
 // NewSocket registers fd, a non-blocking socket that is connected or about to be, and takes it over; it is closed if that
 // fails. owner may have been told of an edge before NewSocket returns.
 func NewSocket(l *Loop, fd int, s *Socket, owner Owner) error {
-	s.loop, s.fd, s.owner = l, fd, owner
+	s.loop, s.fd, s.owner = l, int32(fd), owner
 	s.token = l.Enter(s)
 	err := error(net.ErrClosed)
 	l.WhileOpen(func() {
@@ -77,12 +79,7 @@ func (s *Socket) Ready(events uint32) {
 		edges |= In | Out | Hup
 	}
 	s.edges.Or(edges)
-	if edges&In != 0 {
-		s.reader.rouse()
-	}
-	if edges&Out != 0 {
-		s.writer.rouse()
-	}
+	s.rouse(edges)
 	s.owner.Edge(s, edges)
 }
 
@@ -149,10 +146,33 @@ func (s *Socket) TryWrite(p []byte) (int, error) {
 }
 
 // AwaitRead waits for In; the error is os.ErrDeadlineExceeded or net.ErrClosed.
-func (s *Socket) AwaitRead() error { return s.await(&s.reader, In) }
+func (s *Socket) AwaitRead() error { return s.await(&s.waiting().reader, In) }
 
 // AwaitWrite waits for Out.
-func (s *Socket) AwaitWrite() error { return s.await(&s.writer, Out) }
+func (s *Socket) AwaitWrite() error { return s.await(&s.waiting().writer, Out) }
+
+// waiting returns the socket's waits, which it has from now on.
+func (s *Socket) waiting() *waits {
+	if w := s.waits.Load(); w != nil {
+		return w
+	}
+	s.waits.CompareAndSwap(nil, new(waits))
+	return s.waits.Load()
+}
+
+// rouse has those look again who wait for one of the edges.
+func (s *Socket) rouse(edges uint32) {
+	w := s.waits.Load()
+	if w == nil {
+		return
+	}
+	if edges&In != 0 {
+		w.reader.rouse()
+	}
+	if edges&Out != 0 {
+		w.writer.rouse()
+	}
+}
 
 func (s *Socket) await(w *waiter, edge uint32) error {
 	wake := w.wake.Load()
@@ -197,6 +217,32 @@ func (w *waiter) left() (time.Duration, error) {
 		return 0, os.ErrDeadlineExceeded
 	}
 	return left, nil
+}
+
+// left is how much time a wait for that edge has.
+func (s *Socket) left(edge uint32) (time.Duration, error) {
+	w := s.waits.Load()
+	switch {
+	case w == nil:
+		return 0, nil
+	case edge == In:
+		return w.reader.left()
+	}
+	return w.writer.left()
+}
+
+// setDeadlines sets when waits for those edges end; the zero time: never.
+func (s *Socket) setDeadlines(edges uint32, t time.Time) {
+	if t.IsZero() && s.waits.Load() == nil {
+		return
+	}
+	w := s.waiting()
+	if edges&In != 0 {
+		w.reader.set(t)
+	}
+	if edges&Out != 0 {
+		w.writer.set(t)
+	}
 }
 
 // rouse has the waiting goroutine look again.
@@ -244,8 +290,7 @@ func (s *Socket) Close() error {
 			break
 		}
 	}
-	s.reader.rouse()
-	s.writer.rouse()
+	s.rouse(In | Out)
 	if s.users.Load() == 1 {
 		s.drop()
 	}
@@ -255,7 +300,7 @@ func (s *Socket) Close() error {
 // drop closes the descriptor, once: whoever was the last to leave and whoever closed may both get here.
 func (s *Socket) drop() {
 	if s.loop.Leave(s.token) {
-		CloseFD(s.fd) // the only descriptor of the socket, so epoll forgets it too
+		CloseFD(int(s.fd)) // the only descriptor of the socket, so epoll forgets it too
 	}
 }
 
@@ -273,11 +318,11 @@ func (s *Socket) Take(on *Loop) (fd int32, t Token, err error) {
 		return -1, 0, net.ErrClosed
 	}
 	if s.loop == on {
-		return int32(s.fd), s.token, nil
+		return s.fd, s.token, nil
 	}
 	s.loop.Leave(s.token)
-	s.loop.WhileOpen(func() { s.loop.Control(unix.EPOLL_CTL_DEL, s.fd, 0, 0) })
-	return int32(s.fd), 0, nil
+	s.loop.WhileOpen(func() { s.loop.Control(unix.EPOLL_CTL_DEL, int(s.fd), 0, 0) })
+	return s.fd, 0, nil
 }
 
 // Err returns why the socket has failed, and how a connect that was under way has ended; nil: it has not, or well.

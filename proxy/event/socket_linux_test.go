@@ -199,7 +199,10 @@ func TestDeadlines(t *testing.T) {
 			go func() { ended <- second(s.Read(make([]byte, 1))) }()
 			go func() { ended <- second(s.Write(make([]byte, 64<<20))) }() // more than both sockets hold
 			if row.during != nil {
-				eventually(t, "both wait", func() bool { return s.reader.wake.Load() != nil && s.writer.wake.Load() != nil })
+				eventually(t, "both wait", func() bool {
+					w := s.waiting()
+					return w.reader.wake.Load() != nil && w.writer.wake.Load() != nil
+				})
 				row.during(s)
 			}
 			for range 2 {
@@ -233,7 +236,7 @@ func TestADeadlineIsForgotten(t *testing.T) {
 // TestCloseWaitsForCalls closes a socket whose descriptor is in use: its number must not become another's before that ends.
 func TestCloseWaitsForCalls(t *testing.T) {
 	s, far, _ := runLoop(t).dial(t)
-	fd := s.fd
+	fd := int(s.fd)
 	raw, _ := s.SyscallConn()
 	raw.Control(func(uintptr) {
 		if err := s.Close(); err != nil {

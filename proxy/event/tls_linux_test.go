@@ -26,7 +26,7 @@ func arrived(t *testing.T, s *Socket, n int) {
 	t.Helper()
 	p := make([]byte, n)
 	eventually(t, "bytes arrive", func() bool {
-		got, _, err := unix.Recvfrom(s.fd, p, unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		got, _, err := unix.Recvfrom(int(s.fd), p, unix.MSG_PEEK|unix.MSG_DONTWAIT)
 		return got == n || err == nil && got == 0
 	})
 }

@@ -86,7 +86,7 @@ func BenchmarkWatch(b *testing.B) {
 			b.Cleanup(func() { near.Close() })
 			b.ReportAllocs()
 			for b.Loop() {
-				w, err := k.relay.Watch(near, func() {})
+				w, err := watch(k.relay, near, func() {})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -14,51 +14,60 @@ import (
 // Disarm then removes; there, a peer that left behind bytes not yet read may go unnoticed. On Linux a Watch never
 // touches the connection, and arming it makes no system call.
 type Watch struct {
-	onHangup func()
-	where    registration // on a loop, if there is one
-	loop     *loop
-	peek     *peeker // where there is none
+	owner Watcher
+	by    *lookout // nil: somebody else calls HungUp
 
 	mu    sync.Mutex
 	armed bool
 	gone  bool // the peer has left
-	told  bool // onHangup was called
+	told  bool // the owner knows
 }
 
-// Watch begins to watch a connection that has a socket of its own, or is TLS over one. It calls onHangup at most once,
-// while the Watch is armed: from a goroutine of the relay when the peer sends a FIN or RST, or from Arm if it did so
-// before. onHangup must not block, nor call a method of the Watch.
+// Watcher is the owner of a Watch. PeerLeft is called at most once, while the Watch is armed: from a goroutine of the relay when
+// the peer sends a FIN or RST, or from Arm if it did so before. It must not block, nor call a method of the Watch.
+type Watcher interface{ PeerLeft() }
+
+// lookout is how the relay finds out that the peer has left.
+type lookout struct {
+	where registration // on a loop, if there is one
+	loop  *loop
+	peek  *peeker // where there is none
+}
+
+// Watch has w watch a connection that has a socket of its own, or is TLS over one, for owner. w must not have been used before.
 //
 // Stop must be called before the connection is closed or handed to Start.
-func (r *Relay) Watch(conn net.Conn, onHangup func()) (*Watch, error) {
-	if w, ok := conn.(wrapper); ok {
-		conn = w.NetConn()
+func (r *Relay) Watch(w *Watch, conn net.Conn, owner Watcher) error {
+	if over, ok := conn.(wrapper); ok {
+		conn = over.NetConn()
 	}
 	sc, ok := conn.(syscall.Conn)
 	if !ok {
-		return nil, fmt.Errorf("relay: cannot watch a %T: it has no socket", conn)
+		return fmt.Errorf("relay: cannot watch a %T: it has no socket", conn)
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return nil, fmt.Errorf("relay: watch: %w", err)
+		return fmt.Errorf("relay: watch: %w", err)
 	}
 	if r.stopping() {
-		return nil, ErrClosed
+		return ErrClosed
 	}
-	w := &Watch{onHangup: onHangup}
+	w.owner = owner
 	if len(r.loops) == 0 {
-		w.peek = newPeeker(r, conn, raw)
-		return w, nil
+		w.by = &lookout{peek: newPeeker(r, conn, raw)}
+		return nil
 	}
-	w.loop = r.loops[0]
-	if err := w.loop.watch(w, raw); err != nil {
-		return nil, err
+	w.by = &lookout{loop: r.loops[0]}
+	if err := w.by.loop.watch(w, raw); err != nil {
+		w.by = nil
+		return err
 	}
-	return w, nil
+	return nil
 }
 
-// NewWatch makes a Watch that is told by somebody else, who calls HungUp, that the peer has left.
-func NewWatch(onHangup func()) *Watch { return &Watch{onHangup: onHangup} }
+// ToldBy has w watch for owner without a lookout of the relay's: it is told by somebody else, who calls HungUp, that the peer has
+// left. w must not have been used before.
+func (w *Watch) ToldBy(owner Watcher) { w.owner = owner }
 
 // Arm begins a wait.
 func (w *Watch) Arm() {
@@ -66,31 +75,31 @@ func (w *Watch) Arm() {
 	defer w.mu.Unlock()
 	w.armed = true
 	w.tell()
-	if w.peek != nil && !w.gone {
-		w.peek.start(w.HungUp)
+	if w.by != nil && w.by.peek != nil && !w.gone {
+		w.by.peek.start(w.HungUp)
 	}
 }
 
-// Disarm ends a wait. When it has returned, onHangup is not running and is not called before the next Arm.
+// Disarm ends a wait. When it has returned, PeerLeft is not running and is not called before the next Arm.
 func (w *Watch) Disarm() {
-	if w.peek != nil {
-		w.peek.stop()
+	if w.by != nil && w.by.peek != nil {
+		w.by.peek.stop()
 	}
 	w.mu.Lock()
 	w.armed = false
 	w.mu.Unlock()
 }
 
-// Stop ends the watching for good. When it has returned, onHangup is not running and is never called again. It may be
+// Stop ends the watching for good, if it has begun. When it has returned, PeerLeft is not running and is never called again. It may be
 // called more than once, and after the relay has been closed.
 func (w *Watch) Stop() {
 	w.Disarm()
-	if w.loop != nil {
-		w.loop.unwatch(w)
+	if w.by != nil && w.by.loop != nil {
+		w.by.loop.unwatch(w)
 	}
 }
 
-// HungUp notes that the peer has left, and calls onHangup if the Watch is armed.
+// HungUp notes that the peer has left, and tells the owner if the Watch is armed.
 func (w *Watch) HungUp() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -98,10 +107,10 @@ func (w *Watch) HungUp() {
 	w.tell()
 }
 
-// tell calls onHangup if it is due. The caller holds the lock, so that Disarm waits for the call.
+// tell tells the owner if that is due. The caller holds the lock, so that Disarm waits for the call.
 func (w *Watch) tell() {
 	if w.armed && w.gone && !w.told {
 		w.told = true
-		w.onHangup()
+		w.owner.PeerLeft()
 	}
 }

@@ -17,23 +17,23 @@ type registration struct {
 
 // watch registers a connection once and for all. Bytes are not asked for, and one event is all that can come.
 func (l *loop) watch(w *Watch, raw syscall.RawConn) error {
-	w.where = registration{raw: raw, token: l.Enter(w)}
+	w.by.where = registration{raw: raw, token: l.Enter(w)}
 	err := l.onSocket(raw, func(fd int) error {
-		if err := l.Control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLRDHUP|unix.EPOLLONESHOT, w.where.token); err != nil {
+		if err := l.Control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLRDHUP|unix.EPOLLONESHOT, w.by.where.token); err != nil {
 			return fmt.Errorf("relay: watch: epoll_ctl: %w", err)
 		}
 		return nil
 	})
 	if err != nil {
-		l.Leave(w.where.token)
+		l.Leave(w.by.where.token)
 		return err
 	}
 	return nil
 }
 
 func (l *loop) unwatch(w *Watch) {
-	if l.Leave(w.where.token) {
-		l.onSocket(w.where.raw, func(fd int) error { return l.Control(unix.EPOLL_CTL_DEL, fd, 0, 0) })
+	if l.Leave(w.by.where.token) {
+		l.onSocket(w.by.where.raw, func(fd int) error { return l.Control(unix.EPOLL_CTL_DEL, fd, 0, 0) })
 	}
 }
 
@@ -51,5 +51,5 @@ func (l *loop) onSocket(raw syscall.RawConn, fn func(fd int) error) error {
 // Ready implements event.Handler.
 func (w *Watch) Ready(uint32) { w.HungUp() }
 
-// Fail implements event.Handler. There is nothing to end: onHangup is not called again.
+// Fail implements event.Handler. There is nothing to end: PeerLeft is not called again.
 func (w *Watch) Fail() {}

@@ -24,7 +24,7 @@ func (k *kit) watch() *watched {
 	k.wrapped = true // what is on a loop tells of itself
 	w.near, w.far = k.connectClient()
 	var err error
-	if w.Watch, err = k.relay.Watch(w.near, func() { w.told <- struct{}{} }); err != nil {
+	if w.Watch, err = watch(k.relay, w.near, func() { w.told <- struct{}{} }); err != nil {
 		k.t.Fatal(err)
 	}
 	k.t.Cleanup(func() {
@@ -99,7 +99,7 @@ func TestAWatchIsSilentAfterDisarmAndStop(t *testing.T) {
 		var closing sync.WaitGroup
 		for i := range 200 {
 			near, far := k.connect()
-			w, err := k.relay.Watch(near, func() {
+			w, err := watch(k.relay, near, func() {
 				if !armed.Load() {
 					t.Error("told while not armed")
 				}
@@ -128,7 +128,7 @@ func TestAWatchedConnectionCanBecomeATunnel(t *testing.T) {
 		var spec relay.Tunnel
 		k.wrapped = true
 		tn := k.prepare(&spec)
-		w, err := k.relay.Watch(spec.Client, func() { t.Error("told") })
+		w, err := watch(k.relay, spec.Client, func() { t.Error("told") })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +150,7 @@ func TestAWatchMayOutliveTheRelay(t *testing.T) {
 		w := k.watch()
 		k.relay.Close()
 		w.Stop()
-		if _, err := k.relay.Watch(w.near, func() {}); !errors.Is(err, relay.ErrClosed) {
+		if _, err := watch(k.relay, w.near, func() {}); !errors.Is(err, relay.ErrClosed) {
 			t.Error("Watch after Close:", err)
 		}
 	})
@@ -161,7 +161,7 @@ func TestOnlyAConnectionWithASocketCanBeWatched(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	if _, err := k.relay.Watch(near, func() {}); err == nil || !strings.Contains(err.Error(), "no socket") {
+	if _, err := watch(k.relay, near, func() {}); err == nil || !strings.Contains(err.Error(), "no socket") {
 		t.Error("watching a pipe:", err)
 	}
 }
@@ -170,7 +170,7 @@ func TestAPanicOfACallbackIsLoggedOnce(t *testing.T) {
 	onEveryLane(t, func(t *testing.T, k *kit) {
 		near, far := k.connect()
 		called := make(chan struct{})
-		w, err := k.relay.Watch(near, func() { close(called); panic("out of order") })
+		w, err := watch(k.relay, near, func() { close(called); panic("out of order") })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,3 +186,14 @@ func TestAPanicOfACallbackIsLoggedOnce(t *testing.T) {
 		}
 	})
 }
+
+// watch has a new Watch watch a connection, and call onHangup.
+func watch(r *relay.Relay, conn net.Conn, onHangup func()) (*relay.Watch, error) {
+	w := new(relay.Watch)
+	return w, r.Watch(w, conn, whenLeft(onHangup))
+}
+
+// whenLeft is a relay.Watcher.
+type whenLeft func()
+
+func (f whenLeft) PeerLeft() { f() }
