@@ -153,7 +153,7 @@ func (u *upload) run() {
 		if u.body.Done() {
 			u.read.Store(true) // before its last bytes leave, and so before any answer to the whole of it
 		}
-		if out.put(data) != nil || u.c.r == u.c.w && out.flush() != nil {
+		if out.put(data) != nil || len(u.c.buffered()) == 0 && out.flush() != nil {
 			return // the backend may have answered all the same: whoever reads its reply finds out
 		}
 	}

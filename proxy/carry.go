@@ -94,9 +94,9 @@ func (c *conn) tend(l *event.Loop, x *exchange, do stage) {
 			}
 			x, do = c.unpark()
 			continue
-		case c.onLoop && len(c.unsent) > 0:
+		case c.onLoop && c.unsent != nil:
 			c.more = more
-			if c.post(l, c.unsent, c) || !c.sent(c.sock.TryWrite(c.unsent)) {
+			if c.post(l, c.unsent.bytes(), c) || !c.sent(c.sock.TryWrite(c.unsent.bytes())) {
 				return
 			}
 		case !more:
@@ -149,8 +149,8 @@ func (c *conn) sent(n int, err error) bool {
 	switch {
 	case err != nil && !isAgain(err):
 		c.end()
-	case n < len(c.unsent):
-		c.unsent = c.unsent[n:]
+	case n < len(c.unsent.bytes()):
+		c.unsent.drop(n)
 		c.onLoop = false
 		go c.catchUp(c.more)
 	case !c.more:
@@ -245,7 +245,7 @@ func (c *conn) rest() bool {
 // awaitRequest waits, holding no buffer, for the first bytes of a request; false says that the caller has nothing more to
 // do with the connection.
 func (c *conn) awaitRequest() bool {
-	c.room(smallBuffer)
+	c.room(smallStore)
 	if !c.onSocket() {
 		if c.fill(c.p.cfg.IdleTimeout) != nil {
 			c.end()
@@ -379,7 +379,7 @@ func (x *exchange) resume() bool {
 // has been parsed.
 func (x *exchange) replyIsThere() (bool, error) {
 	up := x.up
-	up.room(smallBuffer)
+	up.room(smallStore)
 	if err := up.fillNow(); err != nil {
 		return false, err
 	}

@@ -12,7 +12,7 @@ func TestWhatIsUnsentGoesFirst(t *testing.T) {
 	near, far := net.Pipe()
 	var s stream
 	s.init(near)
-	s.unsent = []byte("HTTP/1.1 100 Continue\r\n\r\n")
+	s.keep([]byte("HTTP/1.1 100 Continue\r\n\r\n"))
 	go func() {
 		defer s.close()
 		if err := s.write([]byte("HTTP/1.1 200 OK\r\n\r\n"), time.Minute); err != nil {

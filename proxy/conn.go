@@ -210,12 +210,12 @@ func (c *conn) drainInput() {
 	}
 	until := time.Now().Add(lingerTime)
 	for total := 0; total < lingerBytes; {
-		c.r, c.w = 0, 0
+		c.discard()
 		left := time.Until(until)
 		if left <= 0 || c.fill(left) != nil {
 			return
 		}
-		total += c.w
+		total += len(c.buffered())
 	}
 }
 

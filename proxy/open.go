@@ -79,7 +79,7 @@ func awaitVersion1(r *bufio.Reader) error {
 // unread puts bytes that were read beside the stream back into it.
 func (s *stream) unread(rest []byte) {
 	if len(rest) > 0 {
-		s.buf = takeBuffer(max(len(rest), smallBuffer))
-		s.r, s.w = 0, copy(s.buf, rest)
+		s.borrow()
+		s.in.add(rest)
 	}
 }

@@ -23,13 +23,11 @@ type stream struct {
 	layer net.Conn     // what is read and written: nc, or TLS over it
 	sock  event.Stream // layer, if that can do without waiting; nil: layer.Read and layer.Write serve
 
-	buf  []byte // lent by takeBuffer; nil while nothing is buffered
-	r, w int    // buf[r:w] has been read and not consumed
+	in     *store // what has been read and not consumed; nil while that is nothing
+	unsent *store // it goes before anything else; nil if that is nothing
 
-	full bool // the last read filled the buffer: there is probably more
-
-	onLoop bool   // whoever has the stream must not wait: what is written becomes unsent
-	unsent []byte // lent by takeBuffer: it goes before anything else
+	full   bool // the last read filled in: there is probably more
+	onLoop bool // whoever has the stream must not wait: what is written becomes unsent
 
 	aborted atomic.Bool // no more waits at all
 	halted  atomic.Bool // no more waits for bytes to read
@@ -52,46 +50,36 @@ func (s *stream) onSocket() bool {
 
 // buffered returns the bytes that have been read and not consumed. They stay valid until the next call of fill,
 // consume or release.
-func (s *stream) buffered() []byte { return s.buf[s.r:s.w] }
+func (s *stream) buffered() []byte { return s.in.bytes() }
 
 // consume drops the first n buffered bytes.
 func (s *stream) consume(n int) {
-	s.r += n
-	if s.r == s.w {
-		s.r, s.w = 0, 0
+	if s.in != nil {
+		s.in.drop(n)
 	}
 }
 
 // release gives the buffer back if nothing is in it.
 func (s *stream) release() {
-	if s.buf != nil && s.r == s.w {
-		giveBuffer(s.buf)
-		s.buf, s.r, s.w = nil, 0, 0
+	if len(s.buffered()) == 0 {
+		s.discard()
 	}
 }
 
 // room makes space for more bytes in a buffer of at most limit bytes; fewer than that are unread. A stream that has
 // filled its buffer gets the largest at once.
 func (s *stream) room(limit int) {
+	in := s.in
 	switch {
-	case s.buf == nil:
-	case s.w == 0 && s.full && len(s.buf) < limit:
-		s.resize(limit)
-	case s.w < len(s.buf):
-	case s.r > 0:
-		s.w = copy(s.buf, s.buf[s.r:s.w])
-		s.r = 0
+	case in == nil:
+	case in.w == 0 && s.full && len(in.buf) < limit:
+		in.resize(limit)
+	case in.w < len(in.buf):
+	case in.r > 0:
+		in.r, in.w = 0, copy(in.buf, in.bytes())
 	default:
-		s.resize(min(2*len(s.buf), limit))
+		in.resize(min(2*len(in.buf), limit))
 	}
-}
-
-func (s *stream) resize(n int) {
-	other := takeBuffer(n)
-	s.w = copy(other, s.buf[s.r:s.w])
-	s.r = 0
-	giveBuffer(s.buf)
-	s.buf = other
 }
 
 // fill reads once, waiting for at most timeout (0: for ever) for the first byte. The caller has called room.
@@ -113,14 +101,19 @@ func (s *stream) fill(timeout time.Duration) error {
 
 // tryRead reads into the buffer's free part, taking a buffer only once there are bytes for it: what waits holds none.
 func (s *stream) tryRead() (int, error) {
-	if s.buf == nil {
-		s.buf = takeBuffer(smallBuffer)
-	}
-	n, err := s.sock.TryRead(s.buf[s.w:])
+	s.borrow()
+	n, err := s.sock.TryRead(s.in.free())
 	if n == 0 {
 		s.release()
 	}
 	return n, err
+}
+
+// borrow has the stream have a buffer.
+func (s *stream) borrow() {
+	if s.in == nil {
+		s.in = takeStore()
+	}
 }
 
 func (s *stream) awaitRead() (n int, err error) {
@@ -135,13 +128,11 @@ func (s *stream) awaitRead() (n int, err error) {
 }
 
 func (s *stream) fillWrapped(timeout time.Duration) error {
-	if s.buf == nil {
-		s.buf = takeBuffer(smallBuffer)
-	}
+	s.borrow()
 	if err := s.readDeadline(timeout); err != nil {
 		return err
 	}
-	n, err := s.layer.Read(s.buf[s.w:])
+	n, err := s.layer.Read(s.in.free())
 	if n > 0 {
 		err = nil
 	}
@@ -160,8 +151,10 @@ func (s *stream) fillNow() error {
 func isAgain(err error) bool { return err == syscall.EAGAIN }
 
 func (s *stream) took(n int, err error) error {
-	s.w += n
-	s.full = s.w == len(s.buf)
+	if s.full = false; s.in != nil {
+		s.in.w += n
+		s.full = len(s.in.free()) == 0
+	}
 	return s.explain(err)
 }
 
@@ -205,7 +198,7 @@ func (s *stream) write(p []byte, timeout time.Duration) error {
 		s.keep(p)
 		return nil
 	}
-	if len(s.unsent) > 0 {
+	if s.unsent != nil {
 		if err := s.sendUnsent(timeout); err != nil {
 			return err
 		}
@@ -244,18 +237,18 @@ func (s *stream) writeSome(p []byte, timeout time.Duration) (int, error) {
 
 // keep leaves p to be sent by whoever has the loop send.
 func (s *stream) keep(p []byte) {
-	n := len(s.unsent) + len(p)
-	if n > cap(s.unsent) {
-		short := s.unsent
-		s.unsent = append(takeBuffer(n)[:0], short...)
-		giveBuffer(short)
+	if len(p) == 0 {
+		return
 	}
-	s.unsent = append(s.unsent, p...)
+	if s.unsent == nil {
+		s.unsent = takeStore()
+	}
+	s.unsent.add(p)
 }
 
 // dropUnsent gives back the buffer of what has been sent.
 func (s *stream) dropUnsent() {
-	giveBuffer(s.unsent)
+	giveStore(s.unsent)
 	s.unsent = nil
 }
 
@@ -267,10 +260,10 @@ func (s *stream) post(l *event.Loop, p []byte, by event.Poster) bool {
 
 // sendUnsent sends what the loop has not.
 func (s *stream) sendUnsent(timeout time.Duration) error {
-	p := s.unsent
+	rest := s.unsent
 	s.unsent = nil
-	defer giveBuffer(p)
-	return s.write(p, timeout)
+	defer giveStore(rest)
+	return s.write(rest.bytes(), timeout)
 }
 
 // abort ends every wait on the stream, now and later, from any goroutine; its owner then closes it.
@@ -291,8 +284,8 @@ func (s *stream) resume() { s.halted.Store(false) }
 
 // discard gives the buffer back with whatever is in it.
 func (s *stream) discard() {
-	s.r, s.w = 0, 0
-	s.release()
+	giveStore(s.in)
+	s.in = nil
 }
 
 // close ends the connection and gives the buffer back, with whatever was in it.
@@ -305,7 +298,7 @@ func (s *stream) close() {
 // complete reply must never become the next request's answer. It reads rather than peeks, because a connection that
 // has anything to say is dropped.
 func (s *stream) quiet() bool {
-	if s.sock == nil || s.w > s.r {
+	if s.sock == nil || len(s.buffered()) > 0 {
 		return false
 	}
 	_, err := s.tryRead()
