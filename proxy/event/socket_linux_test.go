@@ -216,6 +216,31 @@ func TestDeadlines(t *testing.T) {
 
 func second(_ int, err error) error { return err }
 
+// TestTheFirstWaitMissesNothing has what ends a wait come while the socket's first wait begins.
+func TestTheFirstWaitMissesNothing(t *testing.T) {
+	for name, row := range map[string]struct {
+		end  func(*Socket)
+		want error
+	}{
+		"an edge":    {end: func(s *Socket) { s.Ready(unix.EPOLLIN) }},
+		"a deadline": {end: func(s *Socket) { s.SetDeadline(time.Unix(1, 0)) }, want: os.ErrDeadlineExceeded},
+		"the close":  {end: func(s *Socket) { s.Close() }, want: net.ErrClosed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := runLoop(t)
+			for range 100 {
+				s, _, _ := g.dial(t)
+				ended := make(chan error, 1)
+				go func() { ended <- s.AwaitRead() }()
+				row.end(s)
+				if err := <-ended; err != row.want {
+					t.Fatalf("got %v, want %v", err, row.want)
+				}
+			}
+		})
+	}
+}
+
 // TestADeadlineIsForgotten goes on after one that has passed.
 func TestADeadlineIsForgotten(t *testing.T) {
 	s, far, _ := runLoop(t).dial(t)
