@@ -10,7 +10,8 @@ import (
 )
 
 // latency is by how much longer polls take than straight to a backend, when they come at 30 % of the rate at which the
-// fastest peer is saturated. Both are measured in each turn.
+// fastest peer is saturated. Both are measured in each turn, several times in alternation: how the kernel shares the
+// processors out differs from one load to the next, and then stays as it is for a while.
 func latency(p50, p99 row) measure {
 	direct := straight{} // at one rate: measures makes another one for TLS
 	take := func(b *bench, of *contestant.Running, all []*contestant.Running) ([]figures, error) {
@@ -22,20 +23,24 @@ func latency(p50, p99 row) measure {
 		poll := func(of *contestant.Running, took *waits) func() error {
 			return func() error {
 				res, err := b.drive(of, load.Poll, clients, plan, free)
-				*took = newWaits(res.Waits)
+				*took = took.with(newWaits(res.Waits))
 				return err
 			}
 		}
 		var without, with waits
-		err = alternate(b.round, poll(b.direct(), &without), poll(of, &with))
-		return direct.turn(b.round, without, with), err
+		for i := range b.loads {
+			if err := alternate(b.round+i, poll(b.direct(), &without), poll(of, &with)); err != nil {
+				return nil, err
+			}
+		}
+		return direct.turn(b.round, without, with), nil
 	}
 	return measure{rows: []row{p50, p99}, take: take}
 }
 
-// alternate does both, the second one first in every other round, so that a drift does not always favour the same.
-func alternate(round int, first, second func() error) error {
-	if round%2 == 1 {
+// alternate does both, the second one first every other time, so that a drift does not always favour the same.
+func alternate(time int, first, second func() error) error {
+	if time%2 == 1 {
 		first, second = second, first
 	}
 	if err := first(); err != nil {

@@ -4,8 +4,8 @@
 // WebSocket message and connection, memory per idle connection, added latency, in plain and through TLS. All take turns
 // in one run; a wrong or misrouted answer voids it. Everything stays on 127.0.0.1 and ends with the program.
 //
-//	go run ./testdata/bench          # from the project's root: some forty minutes, then a Markdown table
-//	go run ./testdata/bench -quick   # under 20 s: shows that everything works, the figures mean nothing
+//	go run ./testdata/bench          # from the project's root: an hour, then a Markdown table
+//	go run ./testdata/bench -quick   # some 20 s: shows that everything works, the figures mean nothing
 //
 // docs/benchmarks.md says what the rows mean.
 package main

@@ -31,6 +31,7 @@ type dose struct {
 	window time.Duration // of load that counts, per measure, contestant and round
 	warm   time.Duration // of the same load before
 	settle time.Duration // between the last idle connection and the look at the memory
+	loads  int           // of that window in a turn of added latency, of each kind
 	crowd  float64       // share of the full numbers of idle connections
 	cycles int           // per session
 }
@@ -38,7 +39,7 @@ type dose struct {
 func readOptions(args []string) (options, error) {
 	o := options{only: regexp.MustCompile("")}
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
-	set.BoolVar(&o.quick, "quick", false, "see within 20 s that everything works; the figures mean nothing")
+	set.BoolVar(&o.quick, "quick", false, "see in some 20 s that everything works; the figures mean nothing")
 	set.IntVar(&o.rounds, "rounds", 5, "`N` rounds; the table has their median and range")
 	set.DurationVar(&o.window, "window", 2*time.Second, "`TIME` of load per row, contestant and round")
 	set.StringVar(&o.binary, "holdfast", "", "`PATH` of the holdfast to measure; built from this module if empty")
@@ -59,11 +60,11 @@ func readOptions(args []string) (options, error) {
 	if err := set.Parse(args); err != nil {
 		return o, err
 	}
-	o.warm, o.settle, o.crowd, o.cycles = 300*time.Millisecond, 2*time.Second, 1, 500
+	o.dose = dose{window: o.window, warm: 300 * time.Millisecond, settle: 2 * time.Second, loads: 6, crowd: 1, cycles: 500}
 	if o.quick {
 		o.rounds, *workers = 1, "1"
 		o.dose = dose{window: 80 * time.Millisecond, warm: 20 * time.Millisecond, settle: 50 * time.Millisecond,
-			crowd: 0.02, cycles: 5}
+			loads: 2, crowd: 0.02, cycles: 5}
 	}
 	if o.rounds < 1 {
 		return o, fmt.Errorf("-rounds %d: want at least 1", o.rounds)

@@ -82,6 +82,13 @@ func newWaits(sorted []time.Duration) waits {
 	return w
 }
 
+// with returns the waits of both.
+func (w waits) with(more waits) waits {
+	all := append(w, more...)
+	slices.Sort(all)
+	return all
+}
+
 // upTo counts the waits that are not longer than limit, which is not the longest possible.
 func (w waits) upTo(limit uint32) int {
 	n, _ := slices.BinarySearch(w, limit+1)

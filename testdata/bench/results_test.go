@@ -168,6 +168,13 @@ func TestAQuantileIsOfAllWaitsTogether(t *testing.T) {
 		if got := quantile(c.all, c.q); got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
+		var one waits
+		for _, w := range c.all {
+			one = one.with(w)
+		}
+		if got := quantile([]waits{one}, c.q); got != c.want {
+			t.Errorf("%s, in one: got %v, want %v", name, got, c.want)
+		}
 	}
 }
 
